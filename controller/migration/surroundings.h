@@ -1,0 +1,45 @@
+#pragma once
+/// What a migration needs of the program around it: the operator's configuration, resolved, and the interfaces.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "artifact/store.h"
+#include "kubernetes/objects.h"
+#include "migration/engine.h"
+#include "script/text.h"
+
+namespace dbm::migration {
+
+/// A store of the operator's configuration, ready to use.
+struct ConfiguredStore {
+  std::shared_ptr<artifact::Store> store;
+  std::string active_key;               ///< 32 bytes; empty: not encrypted
+  std::vector<std::string> all_keys;    ///< every key that may decrypt
+  std::string unencrypted_reason;       ///< why not encrypted, said in Plan
+};
+
+/// Turns a source spec into texts: inline, ConfigMaps, a directory. Implemented in room `source`.
+class Sources {
+ public:
+  virtual ~Sources() = default;
+  /// Waiting/WaitingForReference/NotFound for what is missing; InvalidSpec/PathOutsideRoot.
+  virtual Result<std::vector<script::Text>> texts(const Migration& migration, Deadline deadline,
+                                                  const std::stop_token& stop) = 0;
+};
+
+struct Surroundings {
+  kubernetes::Objects* objects = nullptr;
+  Engine* engine = nullptr;
+  Sources* sources = nullptr;
+  std::map<std::string, ConfiguredStore> stores;
+  std::string cluster_id = "local";
+  bool allow_superuser = false;
+  std::vector<std::string> allowed_hosts;  ///< empty: any host
+  bool take_over = false;
+  std::string holder;                      ///< host or pod name and pid
+};
+
+}  // namespace dbm::migration

@@ -1,0 +1,1 @@
+/* Keeps the library a library while tests/support has no source yet. */
