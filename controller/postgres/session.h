@@ -1,0 +1,103 @@
+#pragma once
+/// One connection to PostgreSQL, by libpq, non-blocking underneath: every wait ends at a deadline or a stop request.
+/// Parameters travel as keywords, never as a URI (libpq echoes parts of a bad one).
+
+#include <libpq-fe.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/deadline.h"
+#include "base/result.h"
+#include "migration/engine.h"
+
+namespace dbm::postgres {
+
+/// Frees a PGresult.
+struct ClearResult {
+  void operator()(PGresult* result) const { PQclear(result); }
+};
+using ResultPtr = std::unique_ptr<PGresult, ClearResult>;
+
+/// A text parameter, or NULL.
+using Param = std::optional<std::string>;
+
+/// Rows of a query, as text. Cheap to move.
+class Rows {
+ public:
+  explicit Rows(ResultPtr result) : result_(std::move(result)) {}
+  [[nodiscard]] int size() const { return PQntuples(result_.get()); }
+  [[nodiscard]] bool is_null(int row, int column) const { return PQgetisnull(result_.get(), row, column) != 0; }
+  /// Empty for NULL.
+  [[nodiscard]] std::string_view text(int row, int column) const;
+  [[nodiscard]] std::int64_t number(int row, int column) const;
+  [[nodiscard]] bool boolean(int row, int column) const { return text(row, column) == "t"; }
+  /// Rows a command changed (its tag's last number), 0 where it has none.
+  [[nodiscard]] std::int64_t affected() const;
+  [[nodiscard]] std::string_view command() const { return PQcmdStatus(result_.get()); }
+  [[nodiscard]] PGresult* raw() const { return result_.get(); }
+
+ private:
+  ResultPtr result_;
+};
+
+struct Notice {
+  std::string severity, sqlstate, message;
+};
+
+struct SessionOptions {
+  std::string application_name;                     ///< "dbmigration/<run>", "dbmigration/<run>/watch"
+  std::map<std::string, std::string> settings;      ///< server settings, sent in `options`; read back by the caller
+};
+
+/// Not thread-safe, but for cancel(). A lost connection stays lost: nothing here reconnects.
+class Session {
+ public:
+  /// Adds target_session_attrs=read-write, connect_timeout, keepalives and tcp_user_timeout of EXACTLY-ONCE.md 2.
+  /// Errors: Transient (server down, starting up, read-only standby: cause ReadOnly), Waiting/WaitingForReference with
+  /// AuthenticationFailed, TLSFailed, NotFound (no such database).
+  static Result<Session> connect(const migration::Target& target, const SessionOptions& options, Deadline deadline,
+                                 const std::stop_token& stop);
+
+  Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
+  ~Session();
+
+  /// One statement by the extended protocol, unnamed. The server's error is translated by sqlstate.h; a lost
+  /// connection is Transient/ProgressingWithRetry/ConnectionLost. At the deadline or when asked to stop the statement
+  /// is cancelled and its end awaited (5 s), then Transient/…/Timeout or Cancelled.
+  Result<Rows> exec(std::string_view sql, std::span<const Param> params, Deadline deadline, const std::stop_token& stop);
+  Result<Rows> exec(std::string_view sql, Deadline deadline = Deadline::never(), const std::stop_token& stop = {}) {
+    return exec(sql, {}, deadline, stop);
+  }
+
+  /// Asks the server to cancel what runs; from any thread. May arrive late: afterwards only ROLLBACK may follow.
+  void cancel() const;
+
+  [[nodiscard]] PGconn* raw() const;          ///< for pipelines and COPY, in this room only
+  [[nodiscard]] int backend_pid() const;      ///< as libpq was told at connect
+  [[nodiscard]] int server_version() const;   ///< 150018
+  /// Notices since the last call, oldest first, at most 100.
+  std::vector<Notice> take_notices();
+  /// Waits until the socket is readable or writable as asked, the deadline, or a stop request. Ok at readiness.
+  Result<> wait_for(bool writable, Deadline deadline, const std::stop_token& stop) const;
+
+ private:
+  struct State;
+  explicit Session(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// "a""b": an identifier as SQL text.
+std::string quote_ident(std::string_view name);
+/// 'it''s': a literal as SQL text, standard strings.
+std::string quote_literal(std::string_view text);
+
+}  // namespace dbm::postgres

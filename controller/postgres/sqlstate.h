@@ -1,0 +1,28 @@
+#pragma once
+/// One table from SQLSTATE (PostgreSQL manual, appendix A) to what happens next.
+
+#include <libpq-fe.h>
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace dbm::postgres {
+
+/// What we keep of an error report. `server_message`, `detail` may hold row values: for the ledger only.
+struct ServerError {
+  std::string sqlstate, severity, server_message, detail, hint, source_file, schema, table, column, constraint;
+  int position = 0;  ///< character of the statement, from 1; 0: none
+};
+ServerError read_error(const PGresult* result);
+
+/// The Error for a server's report: kind by SQLSTATE; the published message is our own words plus SQLSTATE and names,
+/// and the server's words only for the listed SQLSTATEs that cannot carry row values (EXACTLY-ONCE.md H17).
+/// `reason` is the condition's reason for terminal errors ("ApplyFailed"); transient and waiting ones bring their own.
+Error translate(const ServerError& error, std::string_view reason);
+
+/// What kind a SQLSTATE is, alone.
+ErrorKind kind_of(std::string_view sqlstate);
+
+}  // namespace dbm::postgres
