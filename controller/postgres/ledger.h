@@ -16,7 +16,7 @@ namespace dbm::postgres {
 /// What marks every statement of a run: I2 of the protocol.
 struct Fence {
   std::string schema;        ///< as given, unquoted
-  std::int64_t lock_key = 0;
+  std::int64_t lock_key = 0; ///< of the run lock; PostgreSQL scopes it by database
   std::int64_t epoch = 0;
   std::string run;           ///< UUID
 };
@@ -32,7 +32,8 @@ struct HistoryRecord {
 
 /// SELECT L.begin_script(…): raises MG001 unless the fence carries our epoch and run, MG002 unless this backend holds
 /// the run lock; keeps the fence row locked; inserts the history row with `status` ('applied' in a transaction,
-/// 'running' outside). 23505 when the version has an applied row already.
+/// 'running' outside; 'baseline' is closed at once and needs no leave). 23505 when the version has an applied or baseline
+/// row already.
 std::string begin_script_sql(const Fence& fence, const HistoryRecord& record, std::string_view status);
 /// SELECT L.leave(…): enter again, then closes the row this transaction inserted; MG003 if there is none.
 std::string leave_sql(const Fence& fence, const std::string& version_key, std::int64_t rows);

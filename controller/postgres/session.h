@@ -18,6 +18,10 @@
 #include "base/result.h"
 #include "migration/engine.h"
 
+namespace pqxx {
+class connection_base;
+}
+
 namespace dbm::postgres {
 
 /// Frees a PGresult.
@@ -57,6 +61,12 @@ struct SessionOptions {
   std::map<std::string, std::string> settings;      ///< server settings, sent in `options`; read back by the caller
 };
 
+/// What a pipeline answered: the results before the first error, and that error.
+struct PipelineResult {
+  std::vector<Rows> rows;
+  std::optional<Error> error;
+};
+
 /// Not thread-safe, but for cancel(). A lost connection stays lost: nothing here reconnects.
 class Session {
  public:
@@ -78,8 +88,26 @@ class Session {
     return exec(sql, {}, deadline, stop);
   }
 
-  /// Asks the server to cancel what runs; from any thread. May arrive late: afterwards only ROLLBACK may follow.
+  /// Several statements with one Sync, one round trip: outside BEGIN they are one transaction that commits at the Sync.
+  /// After an error the server executes nothing more of them. `rows` has a member per statement that succeeded.
+  PipelineResult pipeline(std::span<const std::string> statements, Deadline deadline = Deadline::never(),
+                          const std::stop_token& stop = {});
+  /// A text of several statements by the simple protocol (our own ledger scripts). The last result.
+  Result<Rows> exec_simple(const std::string& sql, Deadline deadline = Deadline::never(), const std::stop_token& stop = {});
+  /// libpqxx over this connection, for our own short queries; it can neither reconnect nor close it. Blocking: no
+  /// deadline but the server's statement_timeout and TCP's. Errors come as its exceptions (query_catalog() in
+  /// catalog_query.h turns them into values). Valid while this Session is, until it is moved from.
+  pqxx::connection_base& pqxx();
+
+  /// Asks the server to cancel what runs; from any thread. May arrive late: afterwards only ROLLBACK may follow. Returns
+  /// within 2 s; a request stuck in the network goes on by itself.
   void cancel() const;
+  /// Gives the connection up as if the network had: for replies that faults throw away. The Error of a lost connection.
+  Error lose();
+  [[nodiscard]] bool lost() const;
+  /// When something was last sent on it.
+  [[nodiscard]] Deadline::Clock::time_point last_used() const;
+  void touch();  ///< for pipelines by raw()
 
   [[nodiscard]] PGconn* raw() const;          ///< for pipelines and COPY, in this room only
   [[nodiscard]] int backend_pid() const;      ///< as libpq was told at connect
@@ -95,9 +123,14 @@ class Session {
   std::unique_ptr<State> state_;
 };
 
+/// The Error of a connection that is gone: Transient/ProgressingWithRetry/ConnectionLost.
+Error connection_lost();
+/// Waits `span`, or until asked to stop (then Cancelled/Stopping) or the deadline (Transient/ProgressingWithRetry/Timeout).
+Result<> rest(std::chrono::milliseconds span, Deadline deadline, const std::stop_token& stop);
+
 /// "a""b": an identifier as SQL text.
 std::string quote_ident(std::string_view name);
-/// 'it''s': a literal as SQL text, standard strings.
+/// 'it''s': a literal as SQL text, whatever standard_conforming_strings says (E'' where a backslash is in it).
 std::string quote_literal(std::string_view text);
 
 }  // namespace dbm::postgres
