@@ -9,24 +9,26 @@
 
 namespace dbm::postgres {
 
-/// One run between lock and unlock. All pointers outlive it. Used by one thread at a time: while a verb of the run
-/// executes, it alone uses `work`; between verbs a thread of the run keeps `work` from falling silent.
+/// One run between lock and unlock. All pointers outlive it. Used by one thread at a time: while a verb of
+/// the run executes, it alone uses `work`; between verbs a thread of the run keeps `work` from falling
+/// silent.
 struct RunContext {
   Session* work = nullptr;   ///< run lock, fence, ledger and every script statement
   Session* watch = nullptr;  ///< blockers, progress, lag: single short statements, never a transaction
   Fence fence;
   const migration::Spec* spec = nullptr;
   const migration::Target* target = nullptr;
-  int server_version = 0;    ///< 150018
-  std::int64_t batch = 0;    ///< set by open()
+  int server_version = 0;              ///< 150018
+  std::int64_t batch = 0;              ///< set by open()
   std::string plan_digest, backup_id;  ///< of the run's row, for the history
-  std::string login;         ///< the role the server took us for
+  std::string login;                   ///< the role the server took us for
   /// Must follow each reset (RESET ALL …) on `work`; empty unless a session pooler refused `options`.
   std::string after_reset;
 };
 
-/// Sleeps outside a transaction without letting `work` fall silent for 30 s: it is pinged every 10 s. An Error when asked
-/// to stop, at the deadline, or when the connection (and with it the run lock) is lost.
-Result<> sleep_alive(RunContext& run, std::chrono::milliseconds span, Deadline deadline, const std::stop_token& stop);
+/// Sleeps outside a transaction without letting `work` fall silent for 30 s: it is pinged every 10 s. An
+/// Error when asked to stop, at the deadline, or when the connection (and with it the run lock) is lost.
+Result<> sleep_alive(RunContext& run, std::chrono::milliseconds span, Deadline deadline,
+                     const std::stop_token& stop);
 
 }  // namespace dbm::postgres

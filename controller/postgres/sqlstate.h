@@ -12,19 +12,22 @@ namespace dbm::postgres {
 
 /// What we keep of an error report. `server_message`, `detail` may hold row values: for the ledger only.
 struct ServerError {
-  std::string sqlstate, severity, server_message, detail, hint, source_file, schema, table, column, constraint, data_type;
+  std::string sqlstate, severity, server_message, detail, hint, source_file, schema, table, column,
+      constraint, data_type;
   bool has_context = false;  ///< raised inside a function, perhaps by SQL made of values
-  int position = 0;  ///< character of the statement, from 1; 0: none
+  int position = 0;          ///< character of the statement, from 1; 0: none
 };
 ServerError read_error(const PGresult* result);
 
-/// The Error for a server's report: kind by SQLSTATE; the published message is our own words plus SQLSTATE and names,
-/// and the server's words only for the listed SQLSTATEs that cannot carry row values (EXACTLY-ONCE.md H17).
-/// `reason` is the condition's reason for terminal errors ("ApplyFailed"); transient and waiting ones bring their own.
+/// The Error for a server's report: kind by SQLSTATE; the published message is our own words plus SQLSTATE
+/// and names, and the server's words only for the listed SQLSTATEs that cannot carry row values
+/// (EXACTLY-ONCE.md H17). `reason` is the condition's reason for terminal errors ("ApplyFailed"); transient
+/// and waiting ones bring their own.
 Error translate(const ServerError& error, std::string_view reason);
 
-/// An error of one of our own steps: MG001, MG002 are Cancelled/Fenced, MG003 is Terminal/ManualInterventionRequired,
-/// a second applied row (23505) stays what it is. Class MG counts nowhere else: a script may RAISE what it likes.
+/// An error of one of our own steps: MG001, MG002 are Cancelled/Fenced, MG003 is
+/// Terminal/ManualInterventionRequired, a second applied row (23505) stays what it is. Class MG counts
+/// nowhere else: a script may RAISE what it likes.
 Error at_own_step(Error error);
 
 /// What kind a SQLSTATE is, alone.

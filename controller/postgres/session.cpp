@@ -1,0 +1,381 @@
+#include "postgres/session.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <condition_variable>
+#include <cstdlib>
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "base/inject.h"
+#include "postgres/adopted_connection.h"
+#include "postgres/connect.h"
+#include "postgres/sqlstate.h"
+#include "postgres/wake.h"
+
+namespace dbm::postgres {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+struct FinishConnection {
+  void operator()(PGconn* connection) const { PQfinish(connection); }
+};
+
+Error stopped() { return {ErrorKind::Cancelled, "Cancelled", "stopped as asked", "Stopping"}; }
+Error timed_out(std::string_view what) {
+  return {ErrorKind::Transient, "ProgressingWithRetry", std::string(what) + " took longer than it may",
+          "Timeout"};
+}
+
+}  // namespace
+
+struct Session::State {
+  std::unique_ptr<PGconn, FinishConnection> connection;
+  std::shared_ptr<PGcancel> cancel;
+  std::unique_ptr<AdoptedConnection> adopted;  // before the connection goes
+  Wake wake;
+  std::vector<Notice> notices;
+  Deadline::Clock::time_point last_used = Deadline::Clock::now();
+  bool lost = false;
+
+  static void on_notice(void* self, const PGresult* result);
+  Result<> wait(bool writable, Deadline deadline, const std::stop_token& stop);
+  Result<> open(Deadline deadline, const std::stop_token& stop, const migration::Target& target);
+  Result<> flush(Deadline deadline, const std::stop_token& stop);
+  Result<ResultPtr> next_result(Deadline deadline, const std::stop_token& stop);
+  Result<Rows> collect(Deadline deadline, const std::stop_token& stop);
+  Result<> give_up(const Error& why);
+  Error failure(const PGresult* result);
+  void end_copy(const PGresult* result);
+  Result<> read_pipeline(std::size_t count, PipelineResult& answer, Deadline deadline,
+                         const std::stop_token& stop);
+};
+
+std::string_view Rows::text(int row, int column) const {
+  const char* value = PQgetvalue(result_.get(), row, column);
+  return {value, static_cast<std::size_t>(PQgetlength(result_.get(), row, column))};
+}
+std::int64_t Rows::number(int row, int column) const {
+  return std::strtoll(PQgetvalue(result_.get(), row, column), nullptr, 10);
+}
+std::int64_t Rows::affected() const { return std::strtoll(PQcmdTuples(result_.get()), nullptr, 10); }
+
+void Session::State::on_notice(void* self, const PGresult* result) {
+  auto& notices = static_cast<State*>(self)->notices;
+  if (notices.size() >= 100) return;
+  ServerError error = read_error(result);
+  notices.push_back({std::move(error.severity), std::move(error.sqlstate), std::move(error.server_message)});
+}
+
+Result<> Session::State::wait(bool writable, Deadline deadline, const std::stop_token& stop) {
+  wake.drain();
+  const std::stop_callback on_stop{stop, [this] { wake.signal(); }};
+  while (true) {
+    if (stop.stop_requested()) return stopped();
+    const int socket = PQsocket(connection.get());
+    if (socket < 0) return connection_lost();
+    pollfd watched[2] = {{socket, static_cast<short>(POLLIN | (writable ? POLLOUT : 0)), 0},
+                         {wake.fd(), POLLIN, 0}};
+    const int ready = ::poll(watched, 2, static_cast<int>(deadline.left().count()));
+    if (ready < 0 && errno != EINTR) return connection_lost();
+    if (ready > 0 && watched[0].revents != 0) return {};
+    if (deadline.passed()) return timed_out("the database's answer");
+  }
+}
+
+Result<> Session::State::open(Deadline deadline, const std::stop_token& stop,
+                              const migration::Target& target) {
+  PQsetErrorVerbosity(connection.get(), PQERRORS_SQLSTATE);
+  auto state = PGRES_POLLING_WRITING;
+  while (state != PGRES_POLLING_OK) {
+    if (state == PGRES_POLLING_FAILED) return connect_error(PQerrorMessage(connection.get()), target);
+    // While connecting only the asked-for direction may be waited for: a socket in connect() is "readable" as
+    // an error.
+    const int socket = PQsocket(connection.get());
+    pollfd watched[2] = {{socket, static_cast<short>(state == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0},
+                         {wake.fd(), POLLIN, 0}};
+    wake.drain();
+    const std::stop_callback on_stop{stop, [this] { wake.signal(); }};
+    if (stop.stop_requested()) return stopped();
+    ::poll(watched, 2, static_cast<int>(deadline.left().count()));
+    if (watched[0].revents != 0)
+      state = PQconnectPoll(connection.get());
+    else if (deadline.passed())
+      return Error{ErrorKind::Transient, "ProgressingWithRetry",
+                   "connect to " + describe(target) + ": no answer in time", "Timeout"};
+  }
+  PQsetErrorVerbosity(connection.get(), PQERRORS_DEFAULT);
+  return {};
+}
+
+Result<Session> Session::connect(const migration::Target& target, const SessionOptions& options,
+                                 Deadline deadline, const std::stop_token& stop) {
+  const auto keywords = connection_keywords(target, options);
+  std::vector<const char*> names, values;
+  for (const auto& [name, value] : keywords) {
+    names.push_back(name.c_str());
+    values.push_back(value.c_str());
+  }
+  names.push_back(nullptr);
+  values.push_back(nullptr);
+
+  DBM_EFFECT(connecting, "session.connect");
+  if (connecting.must_fail())
+    return Error{ErrorKind::Transient, "ProgressingWithRetry",
+                 "connect to " + describe(target) + ": injected", "ConnectionFailed"};
+  auto state = std::make_unique<State>();
+  state->connection.reset(PQconnectStartParams(names.data(), values.data(), 0));
+  if (!state->connection) std::abort();  // out of memory
+  if (PQstatus(state->connection.get()) == CONNECTION_BAD)
+    return connect_error(PQerrorMessage(state->connection.get()), target);
+  PQsetNoticeReceiver(state->connection.get(), &State::on_notice, state.get());
+  // PQconnectPoll knows no connect_timeout: that is the caller's business.
+  const int seconds_most = std::max(2, std::atoi(keywords.at("connect_timeout").c_str()));
+  const auto opened = state->open(deadline.earlier(Deadline::after(seconds{seconds_most})), stop, target);
+  if (!opened) return opened.error();
+  PQsetnonblocking(state->connection.get(), 1);
+  state->cancel.reset(PQgetCancel(state->connection.get()), PQfreeCancel);
+  connecting.done();
+  return Session{std::move(state)};
+}
+
+Session::Session(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+Session::~Session() = default;
+
+Result<> Session::State::flush(Deadline deadline, const std::stop_token& stop) {
+  last_used = Deadline::Clock::now();
+  while (true) {
+    const int rest = PQflush(connection.get());
+    if (rest == 0) return {};
+    if (rest < 0) return connection_lost();
+    const auto ready = wait(true, deadline, stop);
+    if (!ready) return ready;
+    if (PQconsumeInput(connection.get()) == 0) return connection_lost();
+  }
+}
+
+/// The next result, or none when the command has ended.
+Result<ResultPtr> Session::State::next_result(Deadline deadline, const std::stop_token& stop) {
+  while (PQisBusy(connection.get()) != 0) {
+    const auto ready = wait(false, deadline, stop);
+    if (!ready) return ready.error();
+    // A broken connection shows in the result that PQgetResult then makes.
+    if (PQconsumeInput(connection.get()) == 0) break;
+  }
+  last_used = Deadline::Clock::now();
+  return ResultPtr{PQgetResult(connection.get())};
+}
+
+Error Session::State::failure(const PGresult* result) {
+  const ServerError error = read_error(result);
+  if (PQstatus(connection.get()) == CONNECTION_BAD || error.sqlstate.empty()) {
+    lost = true;
+    Error gone = connection_lost();
+    gone.sqlstate = error.sqlstate;
+    if (!error.sqlstate.empty()) gone.message += ": " + translate(error, "").message;
+    return gone;
+  }
+  return translate(error, "ApplyFailed");
+}
+
+/// A COPY where none belongs: ended, so that the connection does not wait for data for ever.
+void Session::State::end_copy(const PGresult* result) {
+  if (PQresultStatus(result) == PGRES_COPY_IN)
+    PQputCopyEnd(connection.get(), "COPY is not possible here");
+  else
+    ::shutdown(PQsocket(connection.get()), SHUT_RDWR);
+}
+
+Result<Rows> Session::State::collect(Deadline deadline, const std::stop_token& stop) {
+  ResultPtr last;
+  std::optional<Error> error;
+  while (true) {
+    auto next = next_result(deadline, stop);
+    if (!next) return next.error();
+    if (!*next) break;
+    const auto status = PQresultStatus(next->get());
+    if (status == PGRES_FATAL_ERROR && !error) error = failure(next->get());
+    if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
+      end_copy(next->get());
+      if (!error)
+        error = Error{ErrorKind::Terminal, "ApplyFailed", "COPY is not possible here", "StatementFailed"};
+    }
+    last = std::move(*next);
+  }
+  if (error) return *error;
+  if (!last) {
+    lost = true;
+    return connection_lost();
+  }
+  return Rows{std::move(last)};
+}
+
+/// Cancels what runs and reads it to its end, 5 s at most; past that the connection is given up. Always
+/// `why`.
+Result<> Session::State::give_up(const Error& why) {
+  if (why.failure_reason() == "ConnectionLost") {
+    lost = true;
+    return why;
+  }
+  const auto end = Deadline::after(seconds{5});
+  while (true) {
+    auto next = next_result(end, {});
+    if (!next) {
+      lost = true;
+      ::shutdown(PQsocket(connection.get()), SHUT_RDWR);
+      break;
+    }
+    if (!*next || PQresultStatus(next->get()) == PGRES_PIPELINE_SYNC) break;
+    if (PQresultStatus(next->get()) == PGRES_FATAL_ERROR) (void)failure(next->get());
+  }
+  return why;
+}
+
+Result<Rows> Session::exec(std::string_view sql, std::span<const Param> params, Deadline deadline,
+                           const std::stop_token& stop) {
+  State& state = *state_;
+  if (state.lost) return connection_lost();
+  std::vector<const char*> values;
+  for (const auto& param : params) values.push_back(param ? param->c_str() : nullptr);
+  const std::string text{sql};
+  if (PQsendQueryParams(raw(), text.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr,
+                        nullptr, 0) == 0) {
+    state.lost = true;
+    return connection_lost();
+  }
+  const auto sent = state.flush(deadline, stop);
+  auto rows = sent ? state.collect(deadline, stop) : Result<Rows>{sent.error()};
+  if (rows || !rows.error().sqlstate.empty()) return rows;
+  const bool unanswered =
+      rows.error().failure_reason() == "Timeout" || rows.error().kind == ErrorKind::Cancelled;
+  if (unanswered) cancel();
+  if (unanswered || state.lost) return state.give_up(rows.error()).error();
+  return rows;
+}
+
+Result<Rows> Session::exec_simple(const std::string& sql, Deadline deadline, const std::stop_token& stop) {
+  State& state = *state_;
+  if (state.lost || PQsendQuery(raw(), sql.c_str()) == 0) {
+    state.lost = true;
+    return connection_lost();
+  }
+  const auto sent = state.flush(deadline, stop);
+  auto rows = sent ? state.collect(deadline, stop) : Result<Rows>{sent.error()};
+  if (rows || !rows.error().sqlstate.empty()) return rows;
+  if (rows.error().failure_reason() == "Timeout" || rows.error().kind == ErrorKind::Cancelled) cancel();
+  return state.give_up(rows.error()).error();
+}
+
+Result<> Session::State::read_pipeline(std::size_t count, PipelineResult& answer, Deadline deadline,
+                                       const std::stop_token& stop) {
+  for (std::size_t at = 0; at < count;) {
+    auto next = next_result(deadline, stop);
+    if (!next) return next.error();
+    if (!*next) {  // the end of one statement
+      if (PQstatus(connection.get()) == CONNECTION_BAD) return connection_lost();
+      ++at;
+      continue;
+    }
+    const auto status = PQresultStatus(next->get());
+    if (status == PGRES_PIPELINE_SYNC) return {};
+    if (status == PGRES_PIPELINE_ABORTED) continue;
+    if (status == PGRES_FATAL_ERROR) {
+      if (!answer.error) answer.error = failure(next->get());
+      if (lost) return *answer.error;
+    } else if (!answer.error) {
+      answer.rows.emplace_back(std::move(*next));
+    }
+  }
+  auto sync = next_result(deadline, stop);
+  if (!sync) return sync.error();
+  if (!*sync || PQresultStatus(sync->get()) != PGRES_PIPELINE_SYNC) return connection_lost();
+  return {};
+}
+
+PipelineResult Session::pipeline(std::span<const std::string> statements, Deadline deadline,
+                                 const std::stop_token& stop) {
+  State& state = *state_;
+  PipelineResult answer;
+  const auto fail = [&](Error error) {
+    if (!answer.error) answer.error = std::move(error);
+    return std::move(answer);
+  };
+  if (state.lost || PQenterPipelineMode(raw()) == 0) return fail(connection_lost());
+  bool queued = true;
+  for (const auto& sql : statements)
+    queued = queued && PQsendQueryParams(raw(), sql.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0) != 0;
+  queued = queued && PQpipelineSync(raw()) != 0;
+  if (!queued) return fail(lose());
+
+  auto done = state.flush(deadline, stop);
+  if (done) done = state.read_pipeline(statements.size(), answer, deadline, stop);
+  if (!done) {
+    // Half-read answers cannot be told from later ones: the connection has served.
+    if (done.error().failure_reason() != "ConnectionLost") cancel();
+    lose();
+    return fail(done.error());
+  }
+  PQexitPipelineMode(raw());
+  return answer;
+}
+
+pqxx::connection_base& Session::pqxx() {
+  if (!state_->adopted) state_->adopted = std::make_unique<AdoptedConnection>(raw());
+  touch();
+  return state_->adopted->base();
+}
+
+void Session::cancel() const {
+  // PQcancel opens a connection, blocking; into a black hole that takes as long as TCP wants.
+  auto handle = state_->cancel;
+  if (!handle) return;
+  std::packaged_task<void()> task{[handle] {
+    char words[256];
+    PQcancel(handle.get(), words, sizeof words);
+  }};
+  const auto finished = task.get_future();
+  std::thread{std::move(task)}.detach();
+  finished.wait_for(seconds{2});
+}
+
+Error Session::lose() {
+  state_->lost = true;
+  const int socket = PQsocket(raw());
+  if (socket >= 0) ::shutdown(socket, SHUT_RDWR);
+  return connection_lost();
+}
+
+bool Session::lost() const { return state_->lost; }
+Deadline::Clock::time_point Session::last_used() const { return state_->last_used; }
+void Session::touch() { state_->last_used = Deadline::Clock::now(); }
+PGconn* Session::raw() const { return state_->connection.get(); }
+int Session::backend_pid() const { return PQbackendPID(raw()); }
+int Session::server_version() const { return PQserverVersion(raw()); }
+std::vector<Notice> Session::take_notices() { return std::exchange(state_->notices, {}); }
+Result<> Session::wait_for(bool writable, Deadline deadline, const std::stop_token& stop) const {
+  return state_->wait(writable, deadline, stop);
+}
+
+Error connection_lost() {
+  return {ErrorKind::Transient, "ProgressingWithRetry", "the connection to the database was lost",
+          "ConnectionLost"};
+}
+
+Result<> rest(milliseconds span, Deadline deadline, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any condition;
+  std::unique_lock lock{mutex};
+  condition.wait_for(lock, stop, deadline.left(span), [] { return false; });
+  if (stop.stop_requested()) return stopped();
+  if (deadline.passed()) return timed_out("waiting");
+  return {};
+}
+
+}  // namespace dbm::postgres
