@@ -1,1 +1,0 @@
-/* Keeps the library a library while tests/support has no source yet. */
