@@ -15,9 +15,13 @@ std::string format_utc(std::chrono::system_clock::time_point at, const char* pat
 
 }  // namespace
 
-std::string to_rfc3339(std::chrono::system_clock::time_point at) { return format_utc(at, "%Y-%m-%dT%H:%M:%SZ"); }
+std::string to_rfc3339(std::chrono::system_clock::time_point at) {
+  return format_utc(at, "%Y-%m-%dT%H:%M:%SZ");
+}
 
-std::string to_compact_utc(std::chrono::system_clock::time_point at) { return format_utc(at, "%Y%m%dT%H%M%SZ"); }
+std::string to_compact_utc(std::chrono::system_clock::time_point at) {
+  return format_utc(at, "%Y%m%dT%H%M%SZ");
+}
 
 std::chrono::system_clock::time_point from_rfc3339(const std::string& text) {
   std::tm parts{};

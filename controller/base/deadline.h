@@ -38,7 +38,9 @@ class Deadline {
 class WallClock {
  public:
   virtual ~WallClock() = default;
-  [[nodiscard]] virtual std::chrono::system_clock::time_point now() const { return std::chrono::system_clock::now(); }
+  [[nodiscard]] virtual std::chrono::system_clock::time_point now() const {
+    return std::chrono::system_clock::now();
+  }
 };
 
 /// RFC 3339, UTC, whole seconds: "2026-11-25T15:40:22Z".

@@ -56,33 +56,44 @@ std::string sha256_hex(std::string_view bytes) {
 Sha256Bytes hmac_sha256(std::string_view key, std::string_view bytes) {
   Sha256Bytes mac;
   unsigned int size = 0;
-  if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(bytes.data()),
-           bytes.size(), mac.data(), &size) == nullptr)
+  if (key.empty()) key = "";  // a null key would mean "the key of the last call"
+  if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+           reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), mac.data(), &size) == nullptr)
     std::abort();
   return mac;
 }
 
 std::string to_base64(std::string_view bytes) {
   std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                   reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  const int size =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
   text.resize(static_cast<std::size_t>(size));
   return text;
 }
 
 Result<std::string> from_base64(std::string_view text) {
+  // OpenSSL takes padding anywhere and drops what it does not know at the end, so the alphabet is checked
+  // here.
+  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string packed;
-  for (const char c : text) {
-    if (c != '\n' && c != '\r' && c != ' ' && c != '\t') packed += c;
-  }
-  const auto refuse = [] { return Error{ErrorKind::Terminal, "InvalidSpec", "must be base64", "InvalidValue"}; };
-  if (packed.size() % 4 != 0) return refuse();
-  std::string bytes(packed.size() / 4 * 3 + 1, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                   reinterpret_cast<const unsigned char*>(packed.data()), static_cast<int>(packed.size()));
-  if (size < 0) return refuse();
   std::size_t padding = 0;
-  while (padding < 2 && padding < packed.size() && packed[packed.size() - 1 - padding] == '=') ++padding;
+  bool foreign = false;
+  for (const char c : text) {
+    if (c == '\n' || c == '\r' || c == ' ' || c == '\t') continue;
+    packed += c;
+    if (c == '=')
+      ++padding;
+    else if (padding > 0 || kAlphabet.find(c) == kAlphabet.npos)
+      foreign = true;
+  }
+  const Error refused{ErrorKind::Terminal, "InvalidSpec", "must be base64", "InvalidValue"};
+  if (foreign || padding > 2 || packed.size() % 4 != 0) return refused;
+  std::string bytes(packed.size() / 4 * 3 + 1, '\0');
+  const int size =
+      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                      reinterpret_cast<const unsigned char*>(packed.data()), static_cast<int>(packed.size()));
+  if (size < 0) return refused;
   bytes.resize(static_cast<std::size_t>(size) - padding);
   return bytes;
 }
@@ -116,7 +127,8 @@ std::string named_uuid(std::string_view name) {
   std::string input(reinterpret_cast<const char*>(kNamespace), sizeof kNamespace);
   input += name;
   std::string digest(SHA_DIGEST_LENGTH, '\0');
-  ::SHA1(reinterpret_cast<const unsigned char*>(input.data()), input.size(), reinterpret_cast<unsigned char*>(digest.data()));
+  ::SHA1(reinterpret_cast<const unsigned char*>(input.data()), input.size(),
+         reinterpret_cast<unsigned char*>(digest.data()));
   return format_uuid(digest, 5);
 }
 

@@ -38,7 +38,8 @@ std::string to_hex(std::span<const unsigned char> bytes);
 std::string sha256_hex(std::string_view bytes);
 Sha256Bytes hmac_sha256(std::string_view key, std::string_view bytes);
 std::string to_base64(std::string_view bytes);
-/// Empty optional-like: Terminal/InvalidSpec when it is not base64.
+/// Blanks and line ends between are allowed, the padding must be there. Terminal/InvalidSpec/InvalidValue
+/// otherwise; the message does not repeat the text, which may be a secret.
 Result<std::string> from_base64(std::string_view text);
 /// Random bytes from the operating system.
 std::string random_bytes(std::size_t count);

@@ -58,7 +58,8 @@ void log_reached(const char* point) {
   const int file = ::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (file < 0) return;
   const std::string line = std::string(point) + "\n";
-  if (::write(file, line.data(), line.size()) < 0) std::abort();  // a sweep that lost a line would prove nothing
+  if (::write(file, line.data(), line.size()) < 0)
+    std::abort();  // a sweep that lost a line would prove nothing
   ::close(file);
 }
 
@@ -75,7 +76,8 @@ Effect::Effect(const PointInfo& point) : point_(point) {
     if (plan.action == "lose-reply") lose_reply_ = true;
     if (plan.action == "error") fail_ = true;
     if (plan.action.starts_with("delay="))
-      std::this_thread::sleep_for(std::chrono::milliseconds{std::atoi(plan.action.c_str() + std::strlen("delay="))});
+      std::this_thread::sleep_for(
+          std::chrono::milliseconds{std::atoi(plan.action.c_str() + std::strlen("delay="))});
   }
 }
 

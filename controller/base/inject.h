@@ -1,6 +1,6 @@
 #pragma once
-/// Fault injection. A point stands at every effect on the outside world (a send, an fsync, a rename); a build with
-/// DBM_INJECTION knows them, any other build contains none of it, not even their names.
+/// Fault injection. A point stands at every effect on the outside world (a send, an fsync, a rename); a build
+/// with DBM_INJECTION knows them, any other build contains none of it, not even their names.
 ///
 ///     DBM_EFFECT(commit, "apply.commit");        // before: may die, fail or wait here
 ///     if (commit.must_fail()) return ...;        // only where the effect can fail by itself
@@ -8,9 +8,10 @@
 ///     if (commit.reply_lost()) return ...;       // only for points declared with DBM_EFFECT_REPLY
 ///     commit.done();                             // after: may die here
 ///
-/// The environment says what happens: DBM_INJECT="apply.commit:2:crash-after[,point:occurrence:action…]", actions
-/// crash-before, crash-after, lose-reply, error, delay=MILLISECONDS. Occurrences count from 1 per process.
-/// DBM_INJECT_LOG=FILE appends a line "point" for each point reached. `dbm inject-points` (dev builds) lists all.
+/// The environment says what happens: DBM_INJECT="apply.commit:2:crash-after[,point:occurrence:action…]",
+/// actions crash-before, crash-after, lose-reply, error, delay=MILLISECONDS. Occurrences count from 1 per
+/// process. DBM_INJECT_LOG=FILE appends a line "point" for each point reached. `dbm inject-points` (dev
+/// builds) lists all.
 
 #include <cstdint>
 #include <string>
@@ -42,11 +43,10 @@ class Effect {
 /// Every point of this binary, sorted; `has_reply` as declared.
 std::vector<PointInfo> all_points();
 
-#define DBM_EFFECT_AS(variable, literal, reply)                                                              \
-  __attribute__((section("dbm_points"), used)) static ::dbm::inject::PointInfo variable##_point{literal, reply}; \
-  ::dbm::inject::Effect variable {                                                                           \
-    variable##_point                                                                                         \
-  }
+#define DBM_EFFECT_AS(variable, literal, reply)                                                          \
+  __attribute__((section("dbm_points"), used)) static ::dbm::inject::PointInfo variable##_point{literal, \
+                                                                                                reply};  \
+  ::dbm::inject::Effect variable { variable##_point }
 #define DBM_EFFECT(variable, literal) DBM_EFFECT_AS(variable, literal, 0)
 #define DBM_EFFECT_REPLY(variable, literal) DBM_EFFECT_AS(variable, literal, 1)
 

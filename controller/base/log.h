@@ -1,5 +1,6 @@
 #pragma once
-/// Logs, on standard error, one line an entry. Safe to call from any thread. Every line passes through redact::scrub.
+/// Logs, on standard error, one line an entry. Safe to call from any thread. Every line passes through
+/// redact::scrub.
 
 #include <initializer_list>
 #include <string>

@@ -18,17 +18,19 @@
 namespace dbm {
 
 struct ProcessSpec {
-  std::vector<std::string> argv;  ///< argv[0] is the path of the program; no search in PATH. No secret belongs here.
-  std::map<std::string, std::string> environment;  ///< Added to ours, from which every PG* is taken out first.
-  bool pipe_stdin = false;   ///< else /dev/null
-  bool pipe_stdout = true;   ///< else /dev/null
+  std::vector<std::string>
+      argv;  ///< argv[0] is the path of the program; no search in PATH. No secret belongs here.
+  std::map<std::string, std::string>
+      environment;          ///< Added to ours, from which every PG* is taken out first.
+  bool pipe_stdin = false;  ///< else /dev/null
+  bool pipe_stdout = true;  ///< else /dev/null
 };
 
-/// One child, leader of its own process group. Its standard error is read along with everything else and the last
-/// 8 KiB kept. The destructor kills the group and reaps the child. Not thread-safe.
+/// One child, leader of its own process group. Its standard error is read along with everything else and the
+/// last 8 KiB kept. The destructor kills the group and reaps the child. Not thread-safe.
 class ChildProcess {
  public:
-  /// Terminal with the errno's words when the program cannot be started.
+  /// Terminal/ProducerFailed with the errno's words when the program cannot be started.
   static Result<ChildProcess> start(const ProcessSpec& spec);
 
   ChildProcess(ChildProcess&&) noexcept;
@@ -41,11 +43,14 @@ class ChildProcess {
   /// Writes all of `bytes` to standard input. Terminal/ProducerFailed when the child no longer reads.
   Result<> write(std::string_view bytes, Deadline deadline, const std::stop_token& stop);
   void close_stdin();
-  /// The exit code once the child has ended; a signal counts as 128 + its number.
+  /// The exit code once the child has ended; a signal counts as 128 + its number. Closes standard input and
+  /// throws away what was not read of standard output, so that the child is not kept waiting. Whatever the
+  /// child left running in its group is killed.
   Result<int> wait(Deadline deadline, const std::stop_token& stop);
   /// SIGTERM to the whole group.
   void terminate();
 
+  /// The end of standard error as read so far (all of it after wait()), scrubbed of known secrets.
   [[nodiscard]] std::string stderr_tail() const;
   [[nodiscard]] pid_t pid() const;
 

@@ -1,6 +1,6 @@
 #pragma once
-/// The last net under the rule that no secret leaves the process: known secret values are taken out of whatever
-/// text goes outside. Safe to call from any thread.
+/// The last net under the rule that no secret leaves the process: known secret values are taken out of
+/// whatever text goes outside. Safe to call from any thread.
 
 #include <string>
 #include <string_view>

@@ -4,11 +4,16 @@ namespace dbm {
 
 std::string_view to_string(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::Transient: return "Transient";
-    case ErrorKind::Waiting: return "Waiting";
-    case ErrorKind::Terminal: return "Terminal";
-    case ErrorKind::InDoubt: return "InDoubt";
-    case ErrorKind::Cancelled: return "Cancelled";
+    case ErrorKind::Transient:
+      return "Transient";
+    case ErrorKind::Waiting:
+      return "Waiting";
+    case ErrorKind::Terminal:
+      return "Terminal";
+    case ErrorKind::InDoubt:
+      return "InDoubt";
+    case ErrorKind::Cancelled:
+      return "Cancelled";
   }
   std::abort();
 }

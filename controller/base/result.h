@@ -1,5 +1,6 @@
 #pragma once
-/// Values for errors. A function that can fail returns Result<T>; nothing above the rooms' edges throws on purpose.
+/// Values for errors. A function that can fail returns Result<T>; nothing above the rooms' edges throws on
+/// purpose.
 
 #include <cstdlib>
 #include <optional>
@@ -37,12 +38,14 @@ struct Error {
   ErrorKind kind;
   std::string reason;   ///< One CamelCase word of API.md part 1; becomes the condition's reason.
   std::string message;  ///< One line for a person. Never carries credentials or values of rows.
-  std::string cause = {};     ///< One CamelCase word of API.md part 4; becomes `failure.reason`. Empty: as `reason`.
+  std::string cause =
+      {};  ///< One CamelCase word of API.md part 4; becomes `failure.reason`. Empty: as `reason`.
   std::string sqlstate = {};  ///< Five characters when PostgreSQL reported it.
   Position at = {};           ///< Where in a script or manifest.
   std::string remedy = {};    ///< What to do about it, one line; empty when the message says it already.
   std::string phase = {};     ///< The phase of a run it happened in; set by the run.
-  std::string server_message = {};  ///< The server's own words. For the ledger only: they may hold row values.
+  std::string server_message =
+      {};  ///< The server's own words. For the ledger only: they may hold row values.
 
   /// The same error, one level further up: "<activity>: <message>".
   [[nodiscard]] Error during(std::string_view activity) const;
@@ -52,16 +55,18 @@ struct Error {
   [[nodiscard]] const std::string& failure_reason() const { return cause.empty() ? reason : cause; }
 };
 
-/// A value, or the Error that stands in its place. Reading the one that is not there aborts: a broken invariant.
+/// A value, or the Error that stands in its place. Reading the one that is not there aborts: a broken
+/// invariant.
 template <class T = void>
 class [[nodiscard]] Result {
  public:
   Result(T value) : held_(std::in_place_index<0>, std::move(value)) {}
   Result(Error error) : held_(std::in_place_index<1>, std::move(error)) {}
   template <class U>
-    requires(std::is_convertible_v<U &&, T> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
-             !std::is_same_v<std::remove_cvref_t<U>, Error> && !std::is_same_v<std::remove_cvref_t<U>, Result>)
-  Result(U&& value) : held_(std::in_place_index<0>, std::forward<U>(value)) {}
+  requires(std::is_convertible_v<U&&, T> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
+           !std::is_same_v<std::remove_cvref_t<U>, Error> && !std::is_same_v<std::remove_cvref_t<U>, Result>)
+      Result(U&& value)
+      : held_(std::in_place_index<0>, std::forward<U>(value)) {}
 
   explicit operator bool() const { return held_.index() == 0; }
   T& operator*() & { return value(); }
