@@ -1,0 +1,25 @@
+#pragma once
+/// From spec.connection and its Secret to libpq keywords.
+
+#include <memory>
+#include <string>
+
+#include "base/temp_dir.h"
+#include "migration/engine.h"
+#include "migration/surroundings.h"
+
+namespace dbm::migration {
+
+struct Connection {
+  Target target;
+  std::shared_ptr<const TempDir> files;  ///< Certificates `target` points at; they live as long as this.
+  /// Changes when a referenced Secret does. Keyed by this process, so it says nothing outside it.
+  std::string secret_digest;
+};
+
+/// Reads the Secret anew each time. Passwords are remembered by redact. Errors: Waiting/WaitingForReference/NotFound
+/// for a missing Secret or key (with the key names seen), Terminal/InvalidSpec with InvalidValue or HostNotAllowed.
+Result<Connection> resolve_connection(const Migration& migration, const Surroundings& surroundings, Deadline deadline,
+                                      const std::stop_token& stop);
+
+}  // namespace dbm::migration

@@ -1,0 +1,99 @@
+#include "migration/plan_rules.h"
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <set>
+#include <thread>
+
+namespace dbm::migration {
+namespace {
+
+/// Fewer are read faster than a thread is started.
+constexpr std::size_t kWorthThreads = 32;
+
+Error invalid(const PendingScript& pending, const std::string& what, const char* cause) {
+  const std::string& file = pending.script.forward.name;
+  return Error{ErrorKind::Terminal, "SourceInvalid", file + " " + what, cause}.with_position({file, 0, 0});
+}
+
+Result<> check_requirements(const std::vector<PendingScript>& all, std::set<std::string, std::less<>>& known) {
+  for (const PendingScript& pending : all) {
+    for (const auto& needed : pending.analysis.directives.requires_versions) {
+      const auto version = script::parse_version(needed);
+      if (known.contains(needed) || (version && known.contains(version->key))) continue;
+      return invalid(pending, "requires " + needed + ", which is neither applied nor pending before it", "MissingDependency");
+    }
+    known.insert(pending.script.version.key);
+    known.insert(pending.script.name);
+  }
+  return {};
+}
+
+bool any_requirement(const Plan& plan) {
+  const auto has = [](const PendingScript& pending) { return !pending.analysis.directives.requires_versions.empty(); };
+  return std::any_of(plan.pending.begin(), plan.pending.end(), has) || std::any_of(plan.baseline.begin(), plan.baseline.end(), has);
+}
+
+}  // namespace
+
+std::vector<Result<script::Analysis>> analyse_all(const std::vector<const script::Script*>& scripts) {
+  std::vector<Result<script::Analysis>> answers(scripts.size(), script::Analysis{});
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t i = next++; i < scripts.size(); i = next++) answers[i] = script::analyse(*scripts[i]);
+  };
+  std::vector<std::jthread> helpers;
+  if (scripts.size() >= kWorthThreads)
+    for (unsigned n = std::min(std::thread::hardware_concurrency(), 8u); n > 1; --n) helpers.emplace_back(work);
+  work();
+  helpers.clear();  // joins
+  return answers;
+}
+
+bool server_fits(std::string_view condition, int server_version_num) {
+  const auto blank = [](char c) { return c == ' '; };
+  while (!condition.empty() && blank(condition.front())) condition.remove_prefix(1);
+  if (condition.empty()) return true;
+  const auto digits = condition.find_first_of("0123456789");
+  if (digits == std::string_view::npos) return false;
+  std::string_view operation = condition.substr(0, digits);
+  while (!operation.empty() && blank(operation.back())) operation.remove_suffix(1);
+  const std::string_view number = condition.substr(digits);
+  int major = 0;
+  int minor = 0;
+  const auto read = std::from_chars(number.data(), number.data() + number.size(), major);
+  const bool has_minor = read.ptr != number.data() + number.size() && *read.ptr == '.';
+  if (has_minor) std::from_chars(read.ptr + 1, number.data() + number.size(), minor);
+  // Without a minor version the whole major one is meant.
+  const int wanted = has_minor ? major * 10000 + minor : major;
+  const int actual = has_minor ? server_version_num : server_version_num / 10000;
+  if (operation == ">=") return actual >= wanted;
+  if (operation == ">") return actual > wanted;
+  if (operation == "<=") return actual <= wanted;
+  if (operation == "<") return actual < wanted;
+  return (operation.empty() || operation == "=") && actual == wanted;
+}
+
+Result<> check_plan(const Spec& spec, const Inspection& database, const RowIndex& rows, const Plan& plan) {
+  if (any_requirement(plan)) {
+    std::set<std::string, std::less<>> known;
+    for (const auto& [key, row] : rows) {
+      if (row->status != "applied" && row->status != "baseline") continue;
+      known.emplace(key);
+      known.insert(row->name);
+    }
+    if (const auto met = check_requirements(plan.baseline, known); !met) return met;
+    if (const auto met = check_requirements(plan.pending, known); !met) return met;
+  }
+  for (const PendingScript& pending : plan.pending) {
+    if (!server_fits(pending.analysis.directives.server, database.server_version_num))
+      return invalid(pending, "is for server " + pending.analysis.directives.server + ", this one is " + database.database.server_version, "UnsupportedServer");
+    if (spec.apply.transaction == ApplyTransaction::AllPending && !pending.analysis.in_transaction)
+      return invalid(pending, "cannot run in a transaction, as apply.transaction AllPending asks for", "CannotBeInTransaction")
+          .with_remedy("set apply.transaction: PerScript, or apply this script in a run of its own with targetVersion");
+  }
+  return {};
+}
+
+}  // namespace dbm::migration

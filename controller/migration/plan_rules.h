@@ -1,0 +1,24 @@
+#pragma once
+/// What a plan must hold beyond each script's own row, and the reading of scripts on several threads.
+
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "migration/plan.h"
+
+namespace dbm::migration {
+
+/// The deciding row of each version key. Views and pointers belong to the inspection.
+using RowIndex = std::unordered_map<std::string_view, const HistoryRow*>;
+
+/// Reads each script once, on as many threads as there are processors; answers in the order of `scripts`.
+std::vector<Result<script::Analysis>> analyse_all(const std::vector<const script::Script*>& scripts);
+
+/// requires, server, AllPending. Terminal/SourceInvalid with MissingDependency, UnsupportedServer, CannotBeInTransaction.
+Result<> check_plan(const Spec& spec, const Inspection& database, const RowIndex& rows, const Plan& plan);
+
+/// Whether a server (150018) satisfies ">=14", "<16.2", "15". Empty: any.
+bool server_fits(std::string_view condition, int server_version_num);
+
+}  // namespace dbm::migration
