@@ -31,6 +31,7 @@ struct CatalogObject {
   std::string masked;  ///< the definition without the object's own name: equal for two indexes that differ in
                        ///< name only
   bool valid = true;   ///< indexes: valid and ready; constraints: validated
+  bool inherited = false;  ///< a partition has it from its parent: comes and goes with the parent's
 };
 
 struct SchemaSnapshot {
