@@ -18,7 +18,8 @@ class Upload {
  public:
   virtual ~Upload() = default;
   virtual Result<> append(std::string_view bytes) = 0;
-  /// Durable and visible under its name when this returns. Terminal/BackupFailed/StoreDenied if the name exists.
+  /// Durable and visible under its name when this returns. Terminal/BackupFailed/StoreDenied if the name
+  /// exists.
   virtual Result<> commit() = 0;
 };
 
@@ -34,8 +35,8 @@ struct StoredObject {
   std::uint64_t bytes = 0;
 };
 
-/// Safe to call from any thread. Errors: BackupFailed with StoreMissing (no such root), StoreDenied (no right, a link
-/// on the way, name taken), NoSpace.
+/// Safe to call from any thread. Errors: BackupFailed with StoreMissing (no such root), StoreDenied (no
+/// right, a link on the way, name taken), NoSpace.
 class Store {
  public:
   virtual ~Store() = default;
