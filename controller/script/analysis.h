@@ -52,6 +52,11 @@ struct Analysis {
   std::vector<std::string> notices;   ///< DBM709, DBM712, … one line each.
 };
 
+/// Whether `rule` reads as comparisons of server versions: ">=14", ">=14, <18", "=15.4".
+bool is_server_rule(std::string_view rule);
+/// Whether a server (150018 is 15.18) satisfies the directive `server`; an empty rule is always satisfied.
+bool server_matches(std::string_view rule, int server_version_num);
+
 /// Reads the whole part once. Memory follows the longest statement. Terminal/SourceInvalid as StatementReader, and
 /// TransactionControl, UnknownDirective, MissingName (CONCURRENTLY without an index name), DBM codes as notices.
 /// A syntax error of grammar 15 is a notice (DBM717) and the effect Unknown: the server judges.

@@ -1,0 +1,344 @@
+#include "script/lexer.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace dbm::script {
+namespace {
+
+enum class Class : unsigned char { Other, Blank, NameStart, Digit, Operator, Semicolon, Open, Close };
+
+constexpr std::array<Class, 256> make_classes() {
+  std::array<Class, 256> classes{};
+  for (int c = 0; c < 256; ++c) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c >= 0x80;
+    if (letter) classes[c] = Class::NameStart;
+    if (c >= '0' && c <= '9') classes[c] = Class::Digit;
+  }
+  for (const char c : {' ', '\t', '\n', '\r', '\f', '\v'}) classes[static_cast<unsigned char>(c)] = Class::Blank;
+  for (const char c : {'~', '!', '@', '#', '^', '&', '|', '`', '?', '+', '-', '*', '/', '%', '<', '>', '='})
+    classes[static_cast<unsigned char>(c)] = Class::Operator;
+  classes[';'] = Class::Semicolon;
+  classes['('] = Class::Open;
+  classes[')'] = Class::Close;
+  return classes;
+}
+
+constexpr std::array<Class, 256> kClasses = make_classes();
+
+constexpr Class class_of(char c) { return kClasses[static_cast<unsigned char>(c)]; }
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/// Operators that hold one of these may end in + or -; all others lose such an end (scan.l).
+bool may_end_in_sign(std::string_view text) { return text.find_first_of("~!@#^&|`?%") != std::string_view::npos; }
+
+const char* find_either(const char* p, const char* end, char a, char b) {
+  while (p < end && *p != a && *p != b) ++p;
+  return p;
+}
+
+}  // namespace
+
+bool is_name_byte(unsigned char c) {
+  return kClasses[c] == Class::NameStart || kClasses[c] == Class::Digit || c == '$';
+}
+
+bool is_blank(unsigned char c) { return kClasses[c] == Class::Blank; }
+
+bool is_word(std::string_view text, std::string_view lower) {
+  if (text.size() != lower.size()) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c) != lower[i]) return false;
+  }
+  return true;
+}
+
+std::string lower(std::string_view text) {
+  std::string low(text);
+  for (char& c : low) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return low;
+}
+
+void Lexer::jump(std::uint64_t offset) {
+  begin_ = cursor_ = offset;
+  mode_ = Mode::Start;
+}
+
+TokenKind Lexer::next(const View& view, Token& token) {
+  if (mode_ != Mode::Start) return resume(view, token);
+  begin_ = cursor_;
+  if (cursor_ == view.end) {
+    if (!view.last) return TokenKind::NeedMore;
+    return finish(token, TokenKind::End, cursor_);
+  }
+  return start(view, token);
+}
+
+TokenKind Lexer::resume(const View& view, Token& token) {
+  switch (mode_) {
+    case Mode::LineComment: return line_comment(view, token);
+    case Mode::BlockComment: return block_comment(view, token);
+    case Mode::Quote: return quote(view, token);
+    case Mode::Continuation: return continuation(view, token);
+    case Mode::Dollar: return dollar(view, token);
+    case Mode::Start: break;
+  }
+  return start(view, token);
+}
+
+TokenKind Lexer::finish(Token& token, TokenKind kind, std::uint64_t end) {
+  token.kind = kind;
+  token.continued = false;
+  token.dollar = false;
+  token.begin = begin_;
+  token.end = end;
+  cursor_ = end;
+  mode_ = Mode::Start;
+  return kind;
+}
+
+/// The view ended inside a token whose mode and cursor are kept.
+TokenKind Lexer::stop(const View& view, Token& token) {
+  if (!view.last) return TokenKind::NeedMore;
+  return finish(token, TokenKind::Unterminated, view.end);
+}
+
+TokenKind Lexer::start(const View& view, Token& token) {
+  const char c = *view.at(begin_);
+  switch (class_of(c)) {
+    case Class::Blank: return blank(view, token);
+    case Class::NameStart: return name(view, token);
+    case Class::Digit: return number(view, token);
+    case Class::Operator: return operator_or_comment(view, token);
+    case Class::Semicolon: return finish(token, TokenKind::Semicolon, begin_ + 1);
+    case Class::Open: return finish(token, TokenKind::Open, begin_ + 1);
+    case Class::Close: return finish(token, TokenKind::Close, begin_ + 1);
+    case Class::Other: break;
+  }
+  return sign(view, token);
+}
+
+TokenKind Lexer::sign(const View& view, Token& token) {
+  const char c = *view.at(begin_);
+  if (c == '\'' || c == '"') return begin_quote(view, token, begin_, c, false);
+  if (c == '\\') return finish(token, TokenKind::Backslash, begin_ + 1);
+  if (c != '$' && c != ':' && c != '.' && c != '{') return finish(token, TokenKind::Punctuation, begin_ + 1);
+
+  const bool more = begin_ + 1 < view.end;
+  if (!more && !view.last) return TokenKind::NeedMore;
+  const char next = more ? *view.at(begin_ + 1) : '\0';
+  if (c == '$') return dollar_start(view, token);
+  if (c == '{' && next == '{') return finish(token, TokenKind::Template, begin_ + 2);
+  if (c == '.' && is_digit(next)) return number(view, token);
+  const bool pair = (c == ':' && (next == ':' || next == '=')) || (c == '.' && next == '.');
+  return finish(token, TokenKind::Punctuation, begin_ + (pair ? 2 : 1));
+}
+
+TokenKind Lexer::blank(const View& view, Token& token) {
+  const char* const end = view.at(view.end);
+  const char* p = view.at(begin_) + 1;
+  while (p < end && is_blank(static_cast<unsigned char>(*p))) ++p;
+  return finish(token, TokenKind::Blank, view.begin + static_cast<std::uint64_t>(p - view.data));
+}
+
+TokenKind Lexer::name(const View& view, Token& token) {
+  const char* const first = view.at(begin_);
+  const char* const end = view.at(view.end);
+  const char* p = first + 1;
+  bool plain = static_cast<signed char>(*first) >= 0;
+  for (; p < end && is_name_byte(static_cast<unsigned char>(*p)); ++p) plain = plain && static_cast<signed char>(*p) >= 0;
+  const auto size = static_cast<std::uint64_t>(p - first);
+  const char prefix = static_cast<char>(*first | 0x20);
+  // A prefix counts only where a token starts: E'…', but not nameE'…'. U& needs a look at two bytes more.
+  if (size == 1 && (prefix == 'e' || prefix == 'n' || prefix == 'b' || prefix == 'x' || prefix == 'u')) {
+    const std::uint64_t wanted = prefix == 'u' ? 2 : 1;
+    if (begin_ + size + wanted > view.end && !view.last) return TokenKind::NeedMore;
+    const std::string_view after = view.bytes(begin_ + 1, std::min(view.end, begin_ + 1 + wanted));
+    if (prefix != 'u' && after == "'") return begin_quote(view, token, begin_ + 1, '\'', prefix == 'e');
+    if (prefix == 'u' && (after == "&'" || after == "&\"")) return begin_quote(view, token, begin_ + 2, after[1], false);
+  }
+  if (p == end && !view.last) return TokenKind::NeedMore;
+  const bool bom = !plain && std::string_view(first, size).find("\xef\xbb\xbf") != std::string_view::npos;
+  return finish(token, bom ? TokenKind::StrayBom : TokenKind::Name, begin_ + size);
+}
+
+TokenKind Lexer::number(const View& view, Token& token) {
+  const char* const first = view.at(begin_);
+  const char* const end = view.at(view.end);
+  const char* p = first;
+  while (p < end && is_digit(*p)) ++p;
+  // 1..2 is a range, 1. and 1.5 are numbers.
+  if (p + 1 >= end && !view.last) return TokenKind::NeedMore;
+  if (p < end && *p == '.' && !(p + 1 < end && p[1] == '.')) {
+    ++p;
+    while (p < end && is_digit(*p)) ++p;
+  }
+  // An exponent with its sign; then letters, which are newer forms (0x1F, 1_000) or the server's to refuse.
+  while (p < end && (class_of(*p) == Class::NameStart || class_of(*p) == Class::Digit)) {
+    const bool exponent = (*p | 0x20) == 'e';
+    ++p;
+    if (exponent && p + 1 < end && (*p == '+' || *p == '-') && is_digit(p[1])) ++p;
+  }
+  if (p + 1 >= end && !view.last) return TokenKind::NeedMore;
+  return finish(token, TokenKind::Number, begin_ + static_cast<std::uint64_t>(p - first));
+}
+
+TokenKind Lexer::operator_or_comment(const View& view, Token& token) {
+  const char* const first = view.at(begin_);
+  const char* const end = view.at(view.end);
+  if (first + 1 == end && !view.last) return TokenKind::NeedMore;
+  if (first + 1 < end && first[0] == '-' && first[1] == '-') {
+    mode_ = Mode::LineComment;
+    cursor_ = begin_ + 2;
+    return line_comment(view, token);
+  }
+  if (first + 1 < end && first[0] == '/' && first[1] == '*') {
+    mode_ = Mode::BlockComment;
+    depth_ = 1;
+    cursor_ = begin_ + 2;
+    return block_comment(view, token);
+  }
+  const char* p = first + 1;
+  for (; p < end && class_of(*p) == Class::Operator; ++p) {
+    if (p + 1 < end && ((p[0] == '-' && p[1] == '-') || (p[0] == '/' && p[1] == '*'))) break;
+  }
+  if (p == end && !view.last) return TokenKind::NeedMore;
+  auto size = static_cast<std::size_t>(p - first);
+  if (size > 1 && !may_end_in_sign({first, size})) {
+    while (size > 1 && (first[size - 1] == '+' || first[size - 1] == '-')) --size;
+  }
+  return finish(token, TokenKind::Operator, begin_ + size);
+}
+
+TokenKind Lexer::line_comment(const View& view, Token& token) {
+  const char* const end = view.at(view.end);
+  const char* const p = find_either(view.at(cursor_), end, '\n', '\r');
+  cursor_ = view.begin + static_cast<std::uint64_t>(p - view.data);
+  if (p == end && !view.last) return TokenKind::NeedMore;
+  return finish(token, TokenKind::LineComment, cursor_);
+}
+
+TokenKind Lexer::block_comment(const View& view, Token& token) {
+  const char* const end = view.at(view.end);
+  const char* p = view.at(cursor_);
+  while (true) {
+    p = find_either(p, end, '*', '/');
+    if (p + 1 >= end) break;
+    if (p[0] == '*' && p[1] == '/') {
+      p += 2;
+      if (--depth_ == 0) return finish(token, TokenKind::BlockComment, view.begin + static_cast<std::uint64_t>(p - view.data));
+    } else if (p[0] == '/' && p[1] == '*') {
+      p += 2;
+      ++depth_;
+    } else {
+      ++p;
+    }
+  }
+  cursor_ = view.begin + static_cast<std::uint64_t>(std::min(p, end) - view.data);
+  return stop(view, token);
+}
+
+TokenKind Lexer::begin_quote(const View& view, Token& token, std::uint64_t opening, char mark, bool escapes) {
+  mode_ = Mode::Quote;
+  mark_ = mark;
+  escapes_ = escapes;
+  continued_ = false;
+  cursor_ = opening + 1;
+  return quote(view, token);
+}
+
+TokenKind Lexer::quote(const View& view, Token& token) {
+  const char* const end = view.at(view.end);
+  const char* p = view.at(cursor_);
+  while (true) {
+    if (escapes_) {
+      p = find_either(p, end, mark_, '\\');
+    } else {
+      const void* found = std::memchr(p, mark_, static_cast<std::size_t>(end - p));
+      p = found == nullptr ? end : static_cast<const char*>(found);
+    }
+    // At the view's last byte it cannot be told whether another quote follows, or what is escaped.
+    if (p == end || (p + 1 == end && (!view.last || *p == '\\'))) break;
+    if (*p != '\\' && (p + 1 == end || p[1] != mark_)) {
+      close_ = view.begin + static_cast<std::uint64_t>(p + 1 - view.data);
+      if (mark_ == '"') return finish(token, TokenKind::QuotedName, close_);
+      mode_ = Mode::Continuation;
+      line_end_ = false;
+      cursor_ = close_;
+      return continuation(view, token);
+    }
+    p += 2;
+  }
+  cursor_ = view.begin + static_cast<std::uint64_t>(p - view.data);
+  return stop(view, token);
+}
+
+/// Behind a closing quote: blanks with a line end, -- comments among them, and a quote go on with the same literal.
+TokenKind Lexer::continuation(const View& view, Token& token) {
+  const char* const end = view.at(view.end);
+  const char* p = view.at(cursor_);
+  while (p < end) {
+    if (is_blank(static_cast<unsigned char>(*p))) {
+      line_end_ = line_end_ || *p == '\n' || *p == '\r';
+      ++p;
+    } else if (*p == '-' && p + 1 < end && p[1] == '-') {
+      const char* const line_end = find_either(p, end, '\n', '\r');
+      if (line_end == end && !view.last) break;
+      p = line_end;
+    } else if (*p == '-' && p + 1 == end && !view.last) {
+      break;
+    } else if (*p == '\'' && line_end_) {
+      mode_ = Mode::Quote;
+      continued_ = true;
+      cursor_ = view.begin + static_cast<std::uint64_t>(p + 1 - view.data);
+      return quote(view, token);
+    } else {
+      break;
+    }
+  }
+  cursor_ = view.begin + static_cast<std::uint64_t>(p - view.data);
+  const bool cut = p == end || *p == '-';
+  if (cut && !view.last && (p == end || p + 1 == end || p[1] == '-')) return TokenKind::NeedMore;
+  const bool continued = continued_;
+  finish(token, TokenKind::String, close_);
+  token.continued = continued;
+  return TokenKind::String;
+}
+
+TokenKind Lexer::dollar_start(const View& view, Token& token) {
+  const char* const first = view.at(begin_);
+  const char* const end = view.at(view.end);
+  const char* p = first + 1;
+  if (p < end && is_digit(*p)) {
+    while (p < end && is_digit(*p)) ++p;
+    if (p == end && !view.last) return TokenKind::NeedMore;
+    return finish(token, TokenKind::Parameter, begin_ + static_cast<std::uint64_t>(p - first));
+  }
+  while (p < end && (class_of(*p) == Class::NameStart || class_of(*p) == Class::Digit)) ++p;
+  if (p == end && !view.last) return TokenKind::NeedMore;
+  if (p == end || *p != '$') return finish(token, TokenKind::Punctuation, begin_ + 1);
+  tag_size_ = static_cast<std::uint64_t>(p + 1 - first);
+  cursor_ = begin_ + tag_size_;
+  mode_ = Mode::Dollar;
+  return dollar(view, token);
+}
+
+TokenKind Lexer::dollar(const View& view, Token& token) {
+  const std::string_view tag = view.bytes(begin_, begin_ + tag_size_);
+  const char* const from = view.at(cursor_);
+  const auto size = static_cast<std::size_t>(view.end - cursor_);
+  const void* found = ::memmem(from, size, tag.data(), tag.size());
+  if (found != nullptr) {
+    const auto end = view.begin + static_cast<std::uint64_t>(static_cast<const char*>(found) - view.data) + tag_size_;
+    finish(token, TokenKind::String, end);
+    token.dollar = true;
+    return TokenKind::String;
+  }
+  // The tag itself may be cut by the view's end.
+  if (size >= tag_size_) cursor_ = view.end - tag_size_ + 1;
+  return stop(view, token);
+}
+
+}  // namespace dbm::script
