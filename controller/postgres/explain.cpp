@@ -1,0 +1,59 @@
+#include "postgres/script_position.h"
+#include "postgres/transaction.h"
+
+namespace dbm::postgres {
+namespace {
+
+Error explain_statement(const StepFailure& failure, const migration::PendingScript& script, Error error) {
+  // A script may RAISE what it likes: only at our own steps does class MG mean what we mean by it.
+  if (error.sqlstate.starts_with("MG"))
+    error.message = "the script's own code raised an error (" + error.sqlstate + ")";
+  error.at = locate(script, failure.where.statement, failure.report.position);
+  if (error.sqlstate == "25001")
+    error.remedy =
+        "this statement cannot run inside a transaction: put `-- dbm:transaction none` on the script's first "
+        "line";
+  if (error.sqlstate == "55P04")
+    error.remedy =
+        "use the new label in a later script: it can be used only after the transaction that adds it";
+  return error;
+}
+
+}  // namespace
+
+Error explain(const StepFailure& failure, const migration::PendingScript& script) {
+  Error error = translate(failure.report, "ApplyFailed");
+  switch (failure.where.step) {
+    case Step::Statement:
+      return explain_statement(failure, script, std::move(error));
+    case Step::Enter:
+      if (error.sqlstate == "23505") {
+        error = {ErrorKind::Transient, "ProgressingWithRetry",
+                 "the ledger has this version as applied already: the plan is made anew", "PlanOutdated",
+                 "23505"};
+      }
+      [[fallthrough]];
+    case Step::Leave:
+      error = at_own_step(std::move(error));
+      if (error.sqlstate == "MG003")
+        error.remedy = "see what " + file_of(script) + " has left in the database, then `dbm resolve " +
+                       script.script.version.id + "=applied` or `=pending`";
+      break;
+    case Step::Role:
+      if (error.kind == ErrorKind::Terminal) {
+        error.reason = "PermissionDenied";
+        error.cause = "InsufficientPrivilege";
+        error.remedy = "create the role that spec.role names, or GRANT it to the login";
+      }
+      break;
+    case Step::Harden:
+      error.message = "at the script's end: " + error.message;
+      break;
+    default:
+      break;
+  }
+  error.at.file = file_of(script);
+  return error;
+}
+
+}  // namespace dbm::postgres
