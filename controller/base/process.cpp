@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "base/fd.h"
 #include "base/redact.h"
 
 extern char** environ;
@@ -21,28 +22,6 @@ namespace dbm {
 namespace {
 
 constexpr std::size_t kTailBytes = 8 * 1024;
-
-/// A file descriptor of ours, closed when it goes.
-class Fd {
- public:
-  Fd() = default;
-  explicit Fd(int fd) : fd_(fd) {}
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    close();
-    fd_ = std::exchange(other.fd_, -1);
-    return *this;
-  }
-  ~Fd() { close(); }
-  void close() {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-  }
-  [[nodiscard]] int get() const { return fd_; }
-  [[nodiscard]] bool is_open() const { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
 
 Error failed_to_start(const std::string& program, int cause) {
   return {ErrorKind::Terminal, "ProducerFailed", "cannot start " + program + ": " + std::strerror(cause)};
@@ -173,7 +152,7 @@ struct ChildProcess::State {
 /// Reads what standard error holds, without waiting for more.
 void ChildProcess::State::take_stderr() {
   std::array<char, 16 * 1024> buffer;
-  while (err.is_open()) {
+  while (err) {
     const ssize_t got = ::read(err.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) return;
@@ -241,13 +220,13 @@ Result<ChildProcess> ChildProcess::start(const ProcessSpec& spec) {
   if (cause == 0 && spec.pipe_stdin) cause = in.open(false);
   if (cause == 0 && spec.pipe_stdout) cause = out.open(true);
   if (cause == 0) state->wake = Fd{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-  if (cause == 0 && !state->wake.is_open()) cause = errno;
+  if (cause == 0 && !state->wake) cause = errno;
   if (cause == 0) cause = spawn(spec, in.theirs.get(), out.theirs.get(), err.theirs.get(), state->pid);
   if (cause != 0) return failed_to_start(spec.argv[0], cause);
 
   ChildProcess child{std::move(state)};  // from here on the destructor reaps it
   child.state_->ended = Fd{static_cast<int>(::syscall(SYS_pidfd_open, child.state_->pid, 0))};
-  if (!child.state_->ended.is_open()) return failed_to_start(spec.argv[0], errno);
+  if (!child.state_->ended) return failed_to_start(spec.argv[0], errno);
   child.state_->in = std::move(in.ours);
   child.state_->out = std::move(out.ours);
   child.state_->err = std::move(err.ours);
@@ -256,7 +235,7 @@ Result<ChildProcess> ChildProcess::start(const ProcessSpec& spec) {
 
 Result<std::size_t> ChildProcess::read(std::span<char> buffer, Deadline deadline,
                                        const std::stop_token& stop) {
-  while (state_->out.is_open()) {
+  while (state_->out) {
     const ssize_t got = ::read(state_->out.get(), buffer.data(), buffer.size());
     if (got > 0) return static_cast<std::size_t>(got);
     if (got < 0 && errno == EINTR) continue;
@@ -276,7 +255,7 @@ Result<std::size_t> ChildProcess::read(std::span<char> buffer, Deadline deadline
 Result<> ChildProcess::write(std::string_view bytes, Deadline deadline, const std::stop_token& stop) {
   const NoBrokenPipeSignal guard;
   while (!bytes.empty()) {
-    if (!state_->in.is_open())
+    if (!state_->in)
       return Error{ErrorKind::Terminal, "ProducerFailed", state_->program + " no longer reads its input"};
     const ssize_t put = ::write(state_->in.get(), bytes.data(), bytes.size());
     if (put >= 0) {
