@@ -103,7 +103,7 @@ class Session {
                            const std::stop_token& stop = {});
   /// libpqxx over this connection, for our own short queries; it can neither reconnect nor close it.
   /// Blocking: no deadline but the server's statement_timeout and TCP's. Errors come as its exceptions
-  /// (query_catalog() in catalog_query.h turns them into values). Valid while this Session is, until it is
+  /// (pqxx_query.h turns them into values). Valid while this Session is, until it is
   /// moved from.
   pqxx::connection_base& pqxx();
 
