@@ -35,25 +35,6 @@ Result<> record_failure(Execution& execution, const PendingScript& script, const
   return {};
 }
 
-/// Holds nothing and sleeps, as the schedule says. Waiting for a lock is no execution: apply.deadline does
-/// not count it.
-Result<> wait_for_lock(Execution& execution, const PendingScript& script) {
-  const auto span = execution.schedule.time_out();
-  const std::string who = execution.watch.blockers().empty() ? "a lock" : execution.watch.blockers();
-  const std::string words =
-      "waits for " + who + " (tried " + std::to_string(execution.schedule.tries()) + " times)";
-  execution.report(script, 0, "WaitingForLock: " + words);
-
-  const auto began = Clock::now();
-  const auto slept = sleep_alive(execution.run, span, execution.deadline, execution.stop);
-  execution.watch.keep_alive();
-  execution.watch.not_counted(std::chrono::duration_cast<Milliseconds>(Clock::now() - began));
-  if (slept || slept.error().cause != "Timeout") return slept;
-  Error waiting{ErrorKind::Waiting, "WaitingForLock", file_of(script) + " " + words, "LockTimeout", "55P03"};
-  waiting.at.file = file_of(script);
-  return waiting;
-}
-
 /// What an error of `script` means for the run. Ok: try again.
 Result<> after_error(Execution& execution, const PendingScript& script, const Error& error) {
   if (execution.run.work->lost()) return error;

@@ -139,4 +139,23 @@ void confirm_durability(Execution& execution, const migration::PendingScript& sc
   execution.report(script, 0, "committed on this server; no synchronous standby has confirmed it");
 }
 
+/// not count it.
+Result<> wait_for_lock(Execution& execution, const migration::PendingScript& script) {
+  const auto span = execution.schedule.time_out();
+  const std::string who = execution.watch.blockers().empty() ? "a lock" : execution.watch.blockers();
+  const std::string words =
+      "waits for " + who + " (tried " + std::to_string(execution.schedule.tries()) + " times)";
+  execution.report(script, 0, "WaitingForLock: " + words);
+
+  const auto began = std::chrono::steady_clock::now();
+  const auto slept = sleep_alive(execution.run, span, execution.deadline, execution.stop);
+  execution.watch.keep_alive();
+  execution.watch.not_counted(
+      std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - began));
+  if (slept || slept.error().cause != "Timeout") return slept;
+  Error waiting{ErrorKind::Waiting, "WaitingForLock", file_of(script) + " " + words, "LockTimeout", "55P03"};
+  waiting.at.file = file_of(script);
+  return waiting;
+}
+
 }  // namespace dbm::postgres

@@ -80,6 +80,11 @@ Result<> fenced_at(Effect& effect, RunContext& run, const std::vector<std::strin
   return done;
 }
 
+/// After a lock time-out of `script`: holds nothing and sleeps, as the schedule says, telling who is in the
+/// way. Waiting for a lock is no execution: apply.deadline does not count it. Waiting/WaitingForLock at the
+/// caller's deadline, Cancelled when asked to stop.
+Result<> wait_for_lock(Execution& execution, const migration::PendingScript& script);
+
 /// Any WARNING between COMMIT and its reply: committed, but perhaps on this server only. Waits until a
 /// synchronous standby has flushed it, at most a minute, and says so when none has.
 void confirm_durability(Execution& execution, const migration::PendingScript& script);

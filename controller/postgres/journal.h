@@ -1,14 +1,15 @@
 #pragma once
-/// Scripts that cannot be one transaction: statement by statement, each with its intent before and its outcome after
-/// (section 3.4 of the protocol).
+/// Scripts that cannot be one transaction: statement by statement, each with its intent before and its
+/// outcome after (section 3.4 of the protocol).
 
 #include "postgres/execution.h"
 
 namespace dbm::postgres {
 
-/// Runs the script from the first statement that is not in effect yet. Ok: applied and closed. After an error the row
-/// is closed as failed with how far it came, or stays open where only a look at the database (by the next run, or by a
-/// person: Terminal/ManualInterventionRequired) can tell.
-Result<migration::AppliedScript> apply_journalled(Execution& execution, const migration::PendingScript& script);
+/// Runs the script from the first statement that is not in effect yet. Ok: applied and closed. After an error
+/// the row is closed as failed with how far it came, or stays open where only a look at the database (by the
+/// next run, or by a person: Terminal/ManualInterventionRequired) can tell.
+Result<migration::AppliedScript> apply_journalled(Execution& execution,
+                                                  const migration::PendingScript& script);
 
 }  // namespace dbm::postgres
