@@ -67,17 +67,23 @@ void take_inspection(Facts& facts, Inspection inspection, const Surroundings& su
     facts.plan_trouble = plan.error();
 }
 
-Facts observe(const kubernetes::Object& object, const Surroundings& surroundings, const ObserveOptions& options, Deadline deadline,
-              const std::stop_token& stop) {
-  Facts facts = start(object, options);
+Facts glance(const kubernetes::Object& object, const Surroundings& surroundings) {
+  Facts facts = start(object, {});
   if (surroundings.cluster_id == "local") facts.generation = local_generation(facts);
   auto migration = decode(object);
-  if (!migration) {
+  facts.decoded = static_cast<bool>(migration);
+  if (migration)
+    facts.migration = *std::move(migration);
+  else
     facts.trouble = migration.error();
-    return facts;
-  }
-  facts.migration = *std::move(migration);
-  facts.decoded = true;
+  return facts;
+}
+
+Facts observe(const kubernetes::Object& object, const Surroundings& surroundings, const ObserveOptions& options, Deadline deadline,
+              const std::stop_token& stop) {
+  Facts facts = glance(object, surroundings);
+  facts.requested = facts.requested || options.requested;
+  if (!facts.decoded) return facts;
   if (facts.migration.spec.suspend && !options.even_suspended) return facts;
 
   Result<script::ScriptSet> source = Error{ErrorKind::Transient, "ProgressingWithRetry", "the scripts were not read"};

@@ -11,6 +11,9 @@ struct ObserveOptions {
   bool even_suspended = false;  ///< `plan` and `status` look at a suspended object too
 };
 
+/// The object alone, decoded where it can be: for the first write of a new one. Nothing else is read.
+Facts glance(const kubernetes::Object& object, const Surroundings& surroundings);
+
 /// Never fails: what could not be read stands in Facts::trouble, with everything that could beside it. Scripts and
 /// ledger are read at the same time.
 Facts observe(const kubernetes::Object& object, const Surroundings& surroundings, const ObserveOptions& options, Deadline deadline,

@@ -40,6 +40,11 @@ struct Surroundings {
   std::vector<std::string> allowed_hosts;  ///< empty: any host
   bool take_over = false;
   std::string holder;                      ///< host or pod name and pid
+  const WallClock* clock = nullptr;        ///< nullptr: the world's
+
+  [[nodiscard]] std::chrono::system_clock::time_point now() const {
+    return clock == nullptr ? std::chrono::system_clock::now() : clock->now();
+  }
 };
 
 }  // namespace dbm::migration
