@@ -11,7 +11,8 @@ namespace {
 TokenKind next_significant(Lexer& lexer, const View& view, Token& token) {
   while (true) {
     const TokenKind kind = lexer.next(view, token);
-    if (kind != TokenKind::Blank && kind != TokenKind::LineComment && kind != TokenKind::BlockComment) return kind;
+    if (kind != TokenKind::Blank && kind != TokenKind::LineComment && kind != TokenKind::BlockComment)
+      return kind;
   }
 }
 
@@ -19,7 +20,8 @@ View view_of(std::string_view text) { return {text.data(), 0, text.size(), true}
 
 /// A value as a setting or an option has it, without its quotes, in lower case.
 std::string bare(std::string_view text) {
-  if (text.size() >= 2 && (text.front() == '\'' || text.front() == '"')) text = text.substr(1, text.size() - 2);
+  if (text.size() >= 2 && (text.front() == '\'' || text.front() == '"'))
+    text = text.substr(1, text.size() - 2);
   return lower(text);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-/// COPY as it stands in a script, and other things a statement's tokens must be asked for. Internal to the room.
+/// COPY as it stands in a script, and other things a statement's tokens must be asked for. Internal to the
+/// room.
 
 #include <string>
 #include <string_view>
@@ -7,8 +8,8 @@
 namespace dbm::script {
 
 struct CopyForm {
-  bool from_stdin = false;   ///< Rows follow in the file.
-  std::string error;         ///< Why it cannot stand in a script; empty: it can.
+  bool from_stdin = false;  ///< Rows follow in the file.
+  std::string error;        ///< Why it cannot stand in a script; empty: it can.
   std::string remedy;
 };
 

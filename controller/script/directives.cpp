@@ -69,7 +69,8 @@ std::optional<std::string> take_lock_timeout(std::string_view value, const Targe
 }
 
 std::optional<std::string> take_statement_timeout(std::string_view value, const Target& target) {
-  return take_time(value, target.first ? target.script.statement_timeout : target.statement.statement_timeout);
+  return take_time(value,
+                   target.first ? target.script.statement_timeout : target.statement.statement_timeout);
 }
 
 std::optional<std::string> take_idempotent(std::string_view value, const Target& target) {
@@ -94,17 +95,21 @@ std::optional<std::string> take_irreversible(std::string_view value, const Targe
 }
 
 std::optional<std::string> take_drops(std::string_view value, const Target& target) {
-  static constexpr std::array kKinds{"index",  "constraint", "default", "not null", "trigger",          "policy",    "grant",
-                                     "comment", "owner",     "column",  "table",    "replica identity", "statistics", "view",
-                                     "sequence", "function", "type"};
+  static constexpr std::array kKinds{
+      "index",      "constraint", "default",  "not null", "trigger", "policy",
+      "grant",      "comment",    "owner",    "column",   "table",   "replica identity",
+      "statistics", "view",       "sequence", "function", "type"};
   while (!(value = trim(value)).empty()) {
     const std::size_t end = std::min(value.find(','), value.size());
     const std::string_view item = trim(value.substr(0, end));
     const auto* const kind = std::find_if(kKinds.begin(), kKinds.end(), [&](std::string_view kind) {
-      return item.size() > kind.size() + 1 && is_word(item.substr(0, kind.size()), kind) && item[kind.size()] == ' ';
+      return item.size() > kind.size() + 1 && is_word(item.substr(0, kind.size()), kind) &&
+             item[kind.size()] == ' ';
     });
-    if (kind == kKinds.end()) return "must name what is lost: its kind and its name, such as 'index idx_cards_pack_rarity'";
-    target.script.drops.push_back(std::string(*kind) + " " + std::string(trim(item.substr(std::string_view(*kind).size()))));
+    if (kind == kKinds.end())
+      return "must name what is lost: its kind and its name, such as 'index idx_cards_pack_rarity'";
+    target.script.drops.push_back(std::string(*kind) + " " +
+                                  std::string(trim(item.substr(std::string_view(*kind).size()))));
     value.remove_prefix(std::min(end + 1, value.size()));
   }
   if (target.script.drops.empty()) return "must name what is lost, such as 'index idx_cards_pack_rarity'";
@@ -152,18 +157,23 @@ std::optional<Directive> read_directive(std::string_view comment) {
   return Directive{std::string(comment.substr(0, end)), std::string(trim(comment.substr(end))), {}};
 }
 
-Error misplaced(const Directive& directive, std::string_view why) { return unknown(directive, std::string(why)); }
+Error misplaced(const Directive& directive, std::string_view why) {
+  return unknown(directive, std::string(why));
+}
 
 Result<> sort_directives(const std::vector<Directive>& found, bool first, ScriptDirectives& script,
                          StatementDirectives& statement) {
   std::set<std::string_view> seen;
   for (const Directive& directive : found) {
-    const auto* const known =
-        std::find_if(kKnown.begin(), kKnown.end(), [&](const Known& candidate) { return candidate.word == directive.word; });
+    const auto* const known = std::find_if(kKnown.begin(), kKnown.end(), [&](const Known& candidate) {
+      return candidate.word == directive.word;
+    });
     if (known == kKnown.end()) return unknown(directive, "is no directive: must be one of " + known_words());
-    if (!first && !known->per_statement) return unknown(directive, "must stand before the first statement of the file");
+    if (!first && !known->per_statement)
+      return unknown(directive, "must stand before the first statement of the file");
     if (!seen.insert(known->word).second && !known->repeats) return unknown(directive, "stands twice");
-    if (const auto must = known->take(directive.value, Target{script, statement, first})) return unknown(directive, *must);
+    if (const auto must = known->take(directive.value, Target{script, statement, first}))
+      return unknown(directive, *must);
   }
   return {};
 }

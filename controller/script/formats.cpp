@@ -56,7 +56,8 @@ bool may_hold_mark(std::string_view bytes) {
     bytes.remove_prefix(static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data()));
     const std::string_view line = bytes.substr(0, std::min(bytes.find('\n'), kLongestMark));
     if (format_of_comment(line) || is_rollback_line(line)) return true;
-    bytes.remove_prefix(std::max<std::size_t>(2, line.find_first_not_of('-') == std::string_view::npos ? line.size() : 2));
+    bytes.remove_prefix(
+        std::max<std::size_t>(2, line.find_first_not_of('-') == std::string_view::npos ? line.size() : 2));
   }
 }
 
@@ -65,7 +66,8 @@ class MarkFinder final : public CommentSink {
   explicit MarkFinder(Scanned& into) : into_(into) {}
 
   void comment(std::string_view text, std::uint64_t begin, const Position& at) override {
-    if (is_rollback_line(text) && !into_.rollback) into_.rollback = Scanned::Rollback{begin, begin + text.size(), at.line, false};
+    if (is_rollback_line(text) && !into_.rollback)
+      into_.rollback = Scanned::Rollback{begin, begin + text.size(), at.line, false};
     const auto format = format_of_comment(text);
     if (!format) return;
     for (const Marker& known : into_.markers) {
@@ -78,7 +80,8 @@ class MarkFinder final : public CommentSink {
   Scanned& into_;
 };
 
-/// The look with the lexer, which knows literals and COPY rows. What is wrong with the text is said by analyse().
+/// The look with the lexer, which knows literals and COPY rows. What is wrong with the text is said by
+/// analyse().
 void find_marks(const Text& text, Scanned& scanned) {
   auto splitter = Splitter::open(text);
   if (!splitter) return;
@@ -87,7 +90,8 @@ void find_marks(const Text& text, Scanned& scanned) {
   while (true) {
     const auto piece = splitter->next();
     if (!piece || *piece == nullptr) return;
-    if (scanned.rollback && (*piece)->begin >= scanned.rollback->next) scanned.rollback->has_statements = true;
+    if (scanned.rollback && (*piece)->begin >= scanned.rollback->next)
+      scanned.rollback->has_statements = true;
   }
 }
 
@@ -111,7 +115,9 @@ bool is_rollback_line(std::string_view comment) {
 std::optional<Marker> marker_of_path(std::string_view path) {
   const std::string_view base = base_name(path);
   const bool in_folder = base.size() != path.size();
-  const auto marker = [&](std::string_view format) { return Marker{format, "the file " + std::string(path), {std::string(path)}}; };
+  const auto marker = [&](std::string_view format) {
+    return Marker{format, "the file " + std::string(path), {std::string(path)}};
+  };
   if (base == "sqitch.plan") return marker("Sqitch");
   if (base == "atlas.sum") return marker("Atlas");
   if (path.ends_with("meta/_journal.json")) return marker("Drizzle");
@@ -119,7 +125,8 @@ std::optional<Marker> marker_of_path(std::string_view path) {
   if ((base == "up.sql" || base == "down.sql") && in_folder) return marker("Diesel");
   if (!base.ends_with(".sql") || base.find("__") == std::string_view::npos) return std::nullopt;
   const bool digit = base.size() > 1 && base[1] >= '0' && base[1] <= '9';
-  if ((digit && (base[0] == 'V' || base[0] == 'U' || base[0] == 'B')) || base.starts_with("R__")) return marker("Flyway");
+  if ((digit && (base[0] == 'V' || base[0] == 'U' || base[0] == 'B')) || base.starts_with("R__"))
+    return marker("Flyway");
   return std::nullopt;
 }
 
@@ -167,7 +174,8 @@ bool matches_glob(std::string_view glob, std::string_view name) {
   std::size_t g = 0;
   std::size_t n = 0;
   while (n < name.size()) {
-    const std::size_t close = g < glob.size() && glob[g] == '[' ? glob.find(']', g + 2) : std::string_view::npos;
+    const std::size_t close =
+        g < glob.size() && glob[g] == '[' ? glob.find(']', g + 2) : std::string_view::npos;
     if (g < glob.size() && glob[g] == '*') {
       star = g++;
       resume = n;
@@ -180,8 +188,10 @@ bool matches_glob(std::string_view glob, std::string_view name) {
         i += range ? 2 : 0;
       }
       if (in == negated && star == std::string_view::npos) return false;
-      if (in == negated) g = star + 1, n = ++resume;
-      else g = close + 1, ++n;
+      if (in == negated)
+        g = star + 1, n = ++resume;
+      else
+        g = close + 1, ++n;
     } else if (g < glob.size() && (glob[g] == '?' || glob[g] == name[n])) {
       ++g, ++n;
     } else if (star != std::string_view::npos) {

@@ -1,6 +1,6 @@
 #pragma once
-/// What tells one tool's folders from another's: names of files, and comments only that tool knows (FORMATS.md 2 and 4).
-/// Internal to the room.
+/// What tells one tool's folders from another's: names of files, and comments only that tool knows
+/// (FORMATS.md 2 and 4). Internal to the room.
 
 #include <cstdint>
 #include <optional>
@@ -29,11 +29,11 @@ bool is_rollback_line(std::string_view comment);
 
 /// What one reading of a file shows. Cheap: without a candidate for a mark no token is looked at.
 struct Scanned {
-  std::string checksum;            ///< "sha256:…" of all bytes.
-  std::vector<Marker> markers;     ///< The first of each format.
+  std::string checksum;         ///< "sha256:…" of all bytes.
+  std::vector<Marker> markers;  ///< The first of each format.
   struct Rollback {
-    std::uint64_t begin = 0;   ///< Of the line "-- dbm:rollback".
-    std::uint64_t next = 0;    ///< Behind that comment.
+    std::uint64_t begin = 0;  ///< Of the line "-- dbm:rollback".
+    std::uint64_t next = 0;   ///< Behind that comment.
     int line = 0;
     bool has_statements = false;  ///< Comments only count as no rollback.
   };

@@ -16,7 +16,8 @@ constexpr std::array<Class, 256> make_classes() {
     if (letter) classes[c] = Class::NameStart;
     if (c >= '0' && c <= '9') classes[c] = Class::Digit;
   }
-  for (const char c : {' ', '\t', '\n', '\r', '\f', '\v'}) classes[static_cast<unsigned char>(c)] = Class::Blank;
+  for (const char c : {' ', '\t', '\n', '\r', '\f', '\v'})
+    classes[static_cast<unsigned char>(c)] = Class::Blank;
   for (const char c : {'~', '!', '@', '#', '^', '&', '|', '`', '?', '+', '-', '*', '/', '%', '<', '>', '='})
     classes[static_cast<unsigned char>(c)] = Class::Operator;
   classes[';'] = Class::Semicolon;
@@ -31,7 +32,9 @@ constexpr Class class_of(char c) { return kClasses[static_cast<unsigned char>(c)
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /// Operators that hold one of these may end in + or -; all others lose such an end (scan.l).
-bool may_end_in_sign(std::string_view text) { return text.find_first_of("~!@#^&|`?%") != std::string_view::npos; }
+bool may_end_in_sign(std::string_view text) {
+  return text.find_first_of("~!@#^&|`?%") != std::string_view::npos;
+}
 
 const char* find_either(const char* p, const char* end, char a, char b) {
   while (p < end && *p != a && *p != b) ++p;
@@ -78,12 +81,18 @@ TokenKind Lexer::next(const View& view, Token& token) {
 
 TokenKind Lexer::resume(const View& view, Token& token) {
   switch (mode_) {
-    case Mode::LineComment: return line_comment(view, token);
-    case Mode::BlockComment: return block_comment(view, token);
-    case Mode::Quote: return quote(view, token);
-    case Mode::Continuation: return continuation(view, token);
-    case Mode::Dollar: return dollar(view, token);
-    case Mode::Start: break;
+    case Mode::LineComment:
+      return line_comment(view, token);
+    case Mode::BlockComment:
+      return block_comment(view, token);
+    case Mode::Quote:
+      return quote(view, token);
+    case Mode::Continuation:
+      return continuation(view, token);
+    case Mode::Dollar:
+      return dollar(view, token);
+    case Mode::Start:
+      break;
   }
   return start(view, token);
 }
@@ -108,14 +117,22 @@ TokenKind Lexer::stop(const View& view, Token& token) {
 TokenKind Lexer::start(const View& view, Token& token) {
   const char c = *view.at(begin_);
   switch (class_of(c)) {
-    case Class::Blank: return blank(view, token);
-    case Class::NameStart: return name(view, token);
-    case Class::Digit: return number(view, token);
-    case Class::Operator: return operator_or_comment(view, token);
-    case Class::Semicolon: return finish(token, TokenKind::Semicolon, begin_ + 1);
-    case Class::Open: return finish(token, TokenKind::Open, begin_ + 1);
-    case Class::Close: return finish(token, TokenKind::Close, begin_ + 1);
-    case Class::Other: break;
+    case Class::Blank:
+      return blank(view, token);
+    case Class::NameStart:
+      return name(view, token);
+    case Class::Digit:
+      return number(view, token);
+    case Class::Operator:
+      return operator_or_comment(view, token);
+    case Class::Semicolon:
+      return finish(token, TokenKind::Semicolon, begin_ + 1);
+    case Class::Open:
+      return finish(token, TokenKind::Open, begin_ + 1);
+    case Class::Close:
+      return finish(token, TokenKind::Close, begin_ + 1);
+    case Class::Other:
+      break;
   }
   return sign(view, token);
 }
@@ -148,7 +165,8 @@ TokenKind Lexer::name(const View& view, Token& token) {
   const char* const end = view.at(view.end);
   const char* p = first + 1;
   bool plain = static_cast<signed char>(*first) >= 0;
-  for (; p < end && is_name_byte(static_cast<unsigned char>(*p)); ++p) plain = plain && static_cast<signed char>(*p) >= 0;
+  for (; p < end && is_name_byte(static_cast<unsigned char>(*p)); ++p)
+    plain = plain && static_cast<signed char>(*p) >= 0;
   const auto size = static_cast<std::uint64_t>(p - first);
   const char prefix = static_cast<char>(*first | 0x20);
   // A prefix counts only where a token starts: E'…', but not nameE'…'. U& needs a look at two bytes more.
@@ -157,7 +175,8 @@ TokenKind Lexer::name(const View& view, Token& token) {
     if (begin_ + size + wanted > view.end && !view.last) return TokenKind::NeedMore;
     const std::string_view after = view.bytes(begin_ + 1, std::min(view.end, begin_ + 1 + wanted));
     if (prefix != 'u' && after == "'") return begin_quote(view, token, begin_ + 1, '\'', prefix == 'e');
-    if (prefix == 'u' && (after == "&'" || after == "&\"")) return begin_quote(view, token, begin_ + 2, after[1], false);
+    if (prefix == 'u' && (after == "&'" || after == "&\""))
+      return begin_quote(view, token, begin_ + 2, after[1], false);
   }
   if (p == end && !view.last) return TokenKind::NeedMore;
   const bool bom = !plain && std::string_view(first, size).find("\xef\xbb\xbf") != std::string_view::npos;
@@ -228,7 +247,8 @@ TokenKind Lexer::block_comment(const View& view, Token& token) {
     if (p + 1 >= end) break;
     if (p[0] == '*' && p[1] == '/') {
       p += 2;
-      if (--depth_ == 0) return finish(token, TokenKind::BlockComment, view.begin + static_cast<std::uint64_t>(p - view.data));
+      if (--depth_ == 0)
+        return finish(token, TokenKind::BlockComment, view.begin + static_cast<std::uint64_t>(p - view.data));
     } else if (p[0] == '/' && p[1] == '*') {
       p += 2;
       ++depth_;
@@ -275,7 +295,8 @@ TokenKind Lexer::quote(const View& view, Token& token) {
   return stop(view, token);
 }
 
-/// Behind a closing quote: blanks with a line end, -- comments among them, and a quote go on with the same literal.
+/// Behind a closing quote: blanks with a line end, -- comments among them, and a quote go on with the same
+/// literal.
 TokenKind Lexer::continuation(const View& view, Token& token) {
   const char* const end = view.at(view.end);
   const char* p = view.at(cursor_);
@@ -331,7 +352,8 @@ TokenKind Lexer::dollar(const View& view, Token& token) {
   const auto size = static_cast<std::size_t>(view.end - cursor_);
   const void* found = ::memmem(from, size, tag.data(), tag.size());
   if (found != nullptr) {
-    const auto end = view.begin + static_cast<std::uint64_t>(static_cast<const char*>(found) - view.data) + tag_size_;
+    const auto end =
+        view.begin + static_cast<std::uint64_t>(static_cast<const char*>(found) - view.data) + tag_size_;
     finish(token, TokenKind::String, end);
     token.dollar = true;
     return TokenKind::String;

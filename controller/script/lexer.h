@@ -16,9 +16,9 @@ enum class TokenKind : unsigned char {
   QuotedName,    ///< "…", U&"…"
   String,        ///< '…' with its prefix and its continuations; $tag$…$tag$.
   Number,
-  Parameter,     ///< $1
+  Parameter,  ///< $1
   Operator,
-  Punctuation,   ///< One of , [ ] . : and bytes that are no SQL; also :: := ..
+  Punctuation,  ///< One of , [ ] . : and bytes that are no SQL; also :: := ..
   Semicolon,
   Open,          ///< (
   Close,         ///< )
@@ -38,8 +38,8 @@ struct Token {
   std::uint64_t end = 0;
 };
 
-/// Cuts a growing view into tokens. A token that the view's end cuts is taken up where the last look at it ended, so
-/// the cost stays linear whatever the blocks. Not thread-safe.
+/// Cuts a growing view into tokens. A token that the view's end cuts is taken up where the last look at it
+/// ended, so the cost stays linear whatever the blocks. Not thread-safe.
 class Lexer {
  public:
   /// The next token; with NeedMore call again once the view has grown.
@@ -71,8 +71,8 @@ class Lexer {
 
   std::uint64_t begin_ = 0;
   std::uint64_t cursor_ = 0;
-  std::uint64_t close_ = 0;        ///< Behind the closing quote, while looking for a continuation.
-  std::uint64_t tag_size_ = 0;     ///< Of "$tag$".
+  std::uint64_t close_ = 0;     ///< Behind the closing quote, while looking for a continuation.
+  std::uint64_t tag_size_ = 0;  ///< Of "$tag$".
   int depth_ = 0;
   Mode mode_ = Mode::Start;
   char mark_ = 0;

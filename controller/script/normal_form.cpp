@@ -16,8 +16,12 @@ void NormalForm::token(const Token& token, std::string_view text) {
     case TokenKind::String:
       token.continued ? continued(text) : plain(text);
       break;
-    case TokenKind::QuotedName: plain(text); break;
-    default: buffer_.append(text); break;
+    case TokenKind::QuotedName:
+      plain(text);
+      break;
+    default:
+      buffer_.append(text);
+      break;
   }
   end_token();
 }

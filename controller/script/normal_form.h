@@ -9,14 +9,16 @@
 
 namespace dbm::script {
 
-/// SHA-256 over a script's meaning: its tokens, each ended by a NUL. The algorithm is part of every value it made and
-/// never changes: a better one gets another name. The tokens are
-/// - names and keywords in ASCII lower case; literals, quoted names, numbers, operators and signs as they are;
+/// SHA-256 over a script's meaning: its tokens, each ended by a NUL. The algorithm is part of every value it
+/// made and never changes: a better one gets another name. The tokens are
+/// - names and keywords in ASCII lower case; literals, quoted names, numbers, operators and signs as they
+/// are;
 /// - a literal continued on another line: its parts as they are, one LF between them;
 /// - ";" at the end of each statement, whether the file wrote it, wrote \g, or ended;
 /// - "dbm:word value" of each directive; hints, as they are;
 /// - the rows of a COPY, as one token.
-/// CRLF reads as LF everywhere. Comments, blanks, BOM, skipped psql lines and empty statements leave no trace.
+/// CRLF reads as LF everywhere. Comments, blanks, BOM, skipped psql lines and empty statements leave no
+/// trace.
 class NormalForm {
  public:
   NormalForm() { buffer_.reserve(2 * kFlush); }

@@ -8,12 +8,15 @@
 namespace dbm::script {
 namespace {
 
-constexpr std::string_view kSkipped[] = {"restrict", "unrestrict", "echo", "qecho", "warn", "timing", "pset", "a", "t", "x"};
+constexpr std::string_view kSkipped[] = {"restrict", "unrestrict", "echo", "qecho", "warn",
+                                         "timing",   "pset",       "a",    "t",     "x"};
 
 /// psql's own variables that change what people see, never what is done.
 constexpr std::string_view kDisplayVariables[] = {
-    "comp_keyword_case", "echo", "echo_hidden", "hide_tableam", "hide_toast_compression", "histcontrol", "histfile", "histsize", "ignoreeof",
-    "prompt1", "prompt2", "prompt3", "quiet", "show_all_results", "show_context", "verbosity"};
+    "comp_keyword_case", "echo",     "echo_hidden", "hide_tableam",     "hide_toast_compression",
+    "histcontrol",       "histfile", "histsize",    "ignoreeof",        "prompt1",
+    "prompt2",           "prompt3",  "quiet",       "show_all_results", "show_context",
+    "verbosity"};
 
 struct Refused {
   std::string_view command;
@@ -23,13 +26,17 @@ struct Refused {
 
 constexpr std::string_view kOther = "is a command of psql, not SQL";
 constexpr Refused kRefused[] = {
-    {"c", "changes the database", "one object migrates one database: write a second DatabaseMigration for the other one"},
-    {"connect", "changes the database", "one object migrates one database: write a second DatabaseMigration for the other one"},
+    {"c", "changes the database",
+     "one object migrates one database: write a second DatabaseMigration for the other one"},
+    {"connect", "changes the database",
+     "one object migrates one database: write a second DatabaseMigration for the other one"},
     {"i", "reads another file", "make the other file a script of its own, or put its text here"},
     {"include", "reads another file", "make the other file a script of its own, or put its text here"},
     {"ir", "reads another file", "make the other file a script of its own, or put its text here"},
-    {"include_relative", "reads another file", "make the other file a script of its own, or put its text here"},
-    {"copy", "reads a file beside psql", "put the rows into the script: COPY … FROM stdin; rows; and \\. on a line alone"},
+    {"include_relative", "reads another file",
+     "make the other file a script of its own, or put its text here"},
+    {"copy", "reads a file beside psql",
+     "put the rows into the script: COPY … FROM stdin; rows; and \\. on a line alone"},
     {"!", "runs a program", "remove it: scripts run SQL only"},
     {"set", "sets a variable of psql", "write the value itself: variables are not replaced"},
     {"getenv", "reads the environment", "write the value itself: variables are not replaced"},
@@ -40,10 +47,14 @@ constexpr Refused kRefused[] = {
     {"g", "sends a result to a file or a program", "write ; instead"},
     {"watch", "repeats a statement", "remove it"},
     {";", "joins statements into one message", "write ; instead"},
-    {"if", "makes the script depend on variables", "write a script that does the same everywhere, or a DO block"},
-    {"elif", "makes the script depend on variables", "write a script that does the same everywhere, or a DO block"},
-    {"else", "makes the script depend on variables", "write a script that does the same everywhere, or a DO block"},
-    {"endif", "makes the script depend on variables", "write a script that does the same everywhere, or a DO block"},
+    {"if", "makes the script depend on variables",
+     "write a script that does the same everywhere, or a DO block"},
+    {"elif", "makes the script depend on variables",
+     "write a script that does the same everywhere, or a DO block"},
+    {"else", "makes the script depend on variables",
+     "write a script that does the same everywhere, or a DO block"},
+    {"endif", "makes the script depend on variables",
+     "write a script that does the same everywhere, or a DO block"},
     {"o", "writes results to a file", "remove it"},
     {"out", "writes results to a file", "remove it"},
     {"cd", "changes the folder", "remove it"},
@@ -54,7 +65,8 @@ constexpr Refused kRefused[] = {
 
 bool is_one_of(std::string_view word, auto begin, auto end) { return std::find(begin, end, word) != end; }
 
-/// Arguments reach to the line's end, or to a backslash outside quotes, where the next command or more SQL begins.
+/// Arguments reach to the line's end, or to a backslash outside quotes, where the next command or more SQL
+/// begins.
 std::size_t end_of_arguments(std::string_view line, std::size_t at) {
   char quote = 0;
   for (; at < line.size(); ++at) {
@@ -79,11 +91,13 @@ std::string_view trim(std::string_view text) {
 bool is_skipped(std::string_view word, std::string_view arguments) {
   if (is_one_of(word, std::begin(kSkipped), std::end(kSkipped))) return true;
   const std::string low = lower(arguments);
-  if (word == "encoding") return low == "utf8" || low == "utf-8" || low == "unicode" || low == "'utf8'" || low == "'utf-8'";
+  if (word == "encoding")
+    return low == "utf8" || low == "utf-8" || low == "unicode" || low == "'utf8'" || low == "'utf-8'";
   if (word != "set") return false;
   const std::size_t blank = low.find_first_of(" \t");
   const std::string name = low.substr(0, blank);
-  const std::string value = blank == std::string::npos ? "" : std::string(trim(std::string_view(low).substr(blank)));
+  const std::string value =
+      blank == std::string::npos ? "" : std::string(trim(std::string_view(low).substr(blank)));
   if (name == "on_error_stop") return value == "on" || value == "1" || value == "true" || value == "'on'";
   return is_one_of(name, std::begin(kDisplayVariables), std::end(kDisplayVariables));
 }

@@ -10,10 +10,10 @@ struct PsqlLine {
   enum class Verdict { Skip, EndsStatement, Refuse };
 
   Verdict verdict = Verdict::Refuse;
-  std::size_t size = 0;   ///< Bytes of the line it takes up, from the backslash.
-  std::string command;    ///< "\\connect"
-  std::string why;        ///< For Refuse: the sentence behind the command's name.
-  std::string remedy;     ///< For Refuse: what to do instead.
+  std::size_t size = 0;  ///< Bytes of the line it takes up, from the backslash.
+  std::string command;   ///< "\\connect"
+  std::string why;       ///< For Refuse: the sentence behind the command's name.
+  std::string remedy;    ///< For Refuse: what to do instead.
 };
 
 /// `line` begins with the backslash and holds no line end. `inside`: a statement is open.

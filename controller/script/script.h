@@ -33,11 +33,12 @@ int compare_keys(std::string_view a, std::string_view b);
 /// One script, as read from its file's name and bytes; the statements are read when they are needed.
 struct Script {
   Version version;
-  std::string name;                ///< "add_priority" of 0042_add_priority.sql
+  std::string name;  ///< "add_priority" of 0042_add_priority.sql
   Text forward;
   std::optional<Text> rollback;
-  std::string checksum;            ///< "sha256:…" of the forward file's bytes (of the forward part where one file holds both).
-  std::string rollback_checksum;   ///< the same of the rollback part, or empty
+  std::string
+      checksum;  ///< "sha256:…" of the forward file's bytes (of the forward part where one file holds both).
+  std::string rollback_checksum;  ///< the same of the rollback part, or empty
 };
 
 /// A file that is no script of this set, and why ("matches exclude COMBINED_*").
@@ -47,8 +48,8 @@ struct Excluded {
 };
 
 struct ScriptSet {
-  Format format = Format::Plain;     ///< What Auto was found to be.
-  std::vector<Script> scripts;       ///< In the order in which they run.
+  Format format = Format::Plain;  ///< What Auto was found to be.
+  std::vector<Script> scripts;    ///< In the order in which they run.
   std::vector<Excluded> excluded;
   std::string digest;                ///< "sha256:…" over names and raw checksums in order.
   std::vector<std::string> notices;  ///< One line each, for people.
@@ -59,9 +60,9 @@ struct ReadOptions {
   std::vector<std::string> exclude;  ///< Globs over base names.
 };
 
-/// Sorts, identifies and digests the texts of a source. Reads each text once (in parallel where there are many),
-/// without cutting it into statements. Terminal/SourceInvalid with the words of FORMATS.md: UnversionedFile,
-/// DuplicateVersion, OrphanRollback, AmbiguousFormat, UnsupportedFormat, UnsupportedFile.
+/// Sorts, identifies and digests the texts of a source. Reads each text once (in parallel where there are
+/// many), without cutting it into statements. Terminal/SourceInvalid with the words of FORMATS.md:
+/// UnversionedFile, DuplicateVersion, OrphanRollback, AmbiguousFormat, UnsupportedFormat, UnsupportedFile.
 Result<ScriptSet> read_set(std::vector<Text> texts, const ReadOptions& options);
 
 }  // namespace dbm::script

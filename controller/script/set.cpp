@@ -30,7 +30,8 @@ Error about(std::string cause, const std::string& file, std::string message) {
 bool is_pair_file(std::string_view base) { return base.ends_with(".up.sql") || base.ends_with(".down.sql"); }
 
 /// Takes away what is no script, and says why.
-std::vector<File> sort_out(std::vector<Text> texts, const ReadOptions& options, ScriptSet& set, std::vector<Marker>& markers) {
+std::vector<File> sort_out(std::vector<Text> texts, const ReadOptions& options, ScriptSet& set,
+                           std::vector<Marker>& markers) {
   std::vector<File> files;
   files.reserve(texts.size());
   for (Text& text : texts) {
@@ -42,8 +43,10 @@ std::vector<File> sort_out(std::vector<Text> texts, const ReadOptions& options, 
       continue;
     }
     if (auto marker = marker_of_path(text.name)) markers.push_back(std::move(*marker));
-    if (base.ends_with(".sql")) files.push_back({std::move(text), {}});
-    else set.excluded.push_back({text.name, "is no .sql file"});
+    if (base.ends_with(".sql"))
+      files.push_back({std::move(text), {}});
+    else
+      set.excluded.push_back({text.name, "is no .sql file"});
   }
   return files;
 }
@@ -57,8 +60,10 @@ Result<> scan_all(std::vector<File>& files) {
     for (std::size_t from = next.fetch_add(kAtOnce); from < files.size(); from = next.fetch_add(kAtOnce)) {
       for (std::size_t i = from; i < std::min(from + kAtOnce, files.size()); ++i) {
         auto scanned = scan(files[i].text);
-        if (scanned) files[i].scanned = std::move(*scanned);
-        else errors[i] = scanned.error();
+        if (scanned)
+          files[i].scanned = std::move(*scanned);
+        else
+          errors[i] = scanned.error();
       }
     }
   };
@@ -73,7 +78,8 @@ Result<> scan_all(std::vector<File>& files) {
   return {};
 }
 
-Result<Format> find_format(const std::vector<File>& files, const std::vector<Marker>& of_paths, Format named) {
+Result<Format> find_format(const std::vector<File>& files, const std::vector<Marker>& of_paths,
+                           Format named) {
   std::vector<const Marker*> markers;
   const auto add = [&](const Marker& marker) {
     const auto same = [&](const Marker* known) { return known->format == marker.format; };
@@ -83,7 +89,9 @@ Result<Format> find_format(const std::vector<File>& files, const std::vector<Mar
   for (const File& file : files) {
     for (const Marker& marker : file.scanned.markers) add(marker);
   }
-  const auto tells = [](const Marker& marker) { return marker.what + " is a mark of the format " + std::string(marker.format); };
+  const auto tells = [](const Marker& marker) {
+    return marker.what + " is a mark of the format " + std::string(marker.format);
+  };
   if (markers.size() > 1)
     return source_invalid("AmbiguousFormat", tells(*markers[0]) + ", " + tells(*markers[1]), markers[0]->at)
         .with_remedy("keep one format in a folder, or exclude the other files");
@@ -92,10 +100,14 @@ Result<Format> find_format(const std::vector<File>& files, const std::vector<Mar
         .with_remedy("correct spec.source.format, or exclude the file");
   if (!markers.empty())
     return source_invalid("UnsupportedFormat", tells(*markers[0]) + ", which is not read yet", markers[0]->at)
-        .with_remedy("write the scripts as VERSION_name.sql, or as pairs VERSION_name.up.sql and VERSION_name.down.sql");
-  const auto pair = std::find_if(files.begin(), files.end(), [](const File& file) { return is_pair_file(base_name(file.text.name)); });
+        .with_remedy(
+            "write the scripts as VERSION_name.sql, or as pairs VERSION_name.up.sql and "
+            "VERSION_name.down.sql");
+  const auto pair = std::find_if(files.begin(), files.end(),
+                                 [](const File& file) { return is_pair_file(base_name(file.text.name)); });
   if (named == Format::Plain && pair != files.end())
-    return about("AmbiguousFormat", pair->text.name, "a file of the format UpDown stands in a folder that is to be read as Plain");
+    return about("AmbiguousFormat", pair->text.name,
+                 "a file of the format UpDown stands in a folder that is to be read as Plain");
   if (named != Format::Auto) return named;
   return pair != files.end() ? Format::UpDown : Format::Plain;
 }
@@ -109,7 +121,10 @@ Result<Name> parse_name(const std::string& path, Format format) {
           .with_remedy("rename it, or exclude it");
     name.down = base.ends_with(".down.sql");
   }
-  base.remove_suffix(std::string_view(format == Format::Plain ? ".sql" : name.down ? ".down.sql" : ".up.sql").size());
+  base.remove_suffix(std::string_view(format == Format::Plain ? ".sql"
+                                      : name.down             ? ".down.sql"
+                                                              : ".up.sql")
+                         .size());
   const auto refuse = [&](const std::string& why) {
     return about("UnversionedFile", path, why + ": must be VERSION_name.sql, such as 0042_add_priority.sql")
         .with_remedy("rename it, or exclude it");
@@ -118,7 +133,9 @@ Result<Name> parse_name(const std::string& path, Format format) {
   const auto version = parse_version(base.substr(0, digits));
   if (!version) return refuse("has no version at its front");
   const std::string_view rest = base.substr(digits);
-  const std::size_t separator = rest.starts_with("__") ? 2 : rest.starts_with('_') || rest.starts_with('-') ? 1 : 0;
+  const std::size_t separator = rest.starts_with("__")                           ? 2
+                                : rest.starts_with('_') || rest.starts_with('-') ? 1
+                                                                                 : 0;
   if (separator == 0 || rest.size() == separator) return refuse("has no name behind its version");
   name.version = *version;
   name.name = rest.substr(separator);
@@ -147,18 +164,22 @@ Result<> part(const File& file, Format format, Script& script) {
 
 Error duplicate(const Script& first, const Script& second) {
   return about("DuplicateVersion", second.forward.name,
-               "has the version of " + first.forward.name + " (" + first.version.id + " and " + second.version.id + " are the same)")
+               "has the version of " + first.forward.name + " (" + first.version.id + " and " +
+                   second.version.id + " are the same)")
       .with_remedy("give one of them another version");
 }
 
 /// Rollback files find their scripts, which are sorted by now, by version and name.
 Result<> attach(std::vector<std::pair<Name, File>> downs, std::vector<Script>& scripts) {
   for (auto& [name, file] : downs) {
-    const auto up = std::lower_bound(scripts.begin(), scripts.end(), name.version, [](const Script& script, const Version& version) {
-      return compare_keys(script.version.key, version.key) < 0;
-    });
-    if (up == scripts.end() || up->version != name.version || up->name != name.name) return about("OrphanRollback", file.text.name, "has no .up.sql of the same version and name");
-    if (up->rollback) return about("DuplicateVersion", file.text.name, "is a second rollback of " + up->forward.name);
+    const auto up = std::lower_bound(scripts.begin(), scripts.end(), name.version,
+                                     [](const Script& script, const Version& version) {
+                                       return compare_keys(script.version.key, version.key) < 0;
+                                     });
+    if (up == scripts.end() || up->version != name.version || up->name != name.name)
+      return about("OrphanRollback", file.text.name, "has no .up.sql of the same version and name");
+    if (up->rollback)
+      return about("DuplicateVersion", file.text.name, "is a second rollback of " + up->forward.name);
     up->rollback = std::move(file.text);
     up->rollback_checksum = file.scanned.checksum;
   }
@@ -179,10 +200,13 @@ std::string digest_of(const std::vector<Script>& scripts) {
 
 /// Numbers and dates side by side sort as numbers, which may not be what was meant.
 void note_mixed_versions(ScriptSet& set) {
-  const auto is_date = [](const Script& script) { return script.version.key.find_first_of('.') == std::string::npos && script.version.key.size() == 14; };
+  const auto is_date = [](const Script& script) {
+    return script.version.key.find_first_of('.') == std::string::npos && script.version.key.size() == 14;
+  };
   const auto dates = std::count_if(set.scripts.begin(), set.scripts.end(), is_date);
   if (dates > 0 && dates < static_cast<std::ptrdiff_t>(set.scripts.size()))
-    set.notices.push_back("DBM711: numbers and 14-digit times are mixed as versions: every number sorts before every time");
+    set.notices.push_back(
+        "DBM711: numbers and 14-digit times are mixed as versions: every number sorts before every time");
 }
 
 }  // namespace
@@ -214,7 +238,8 @@ Result<ScriptSet> read_set(std::vector<Text> texts, const ReadOptions& options) 
     return order != 0 ? order < 0 : a.forward.name < b.forward.name;
   });
   for (std::size_t i = 1; i < set.scripts.size(); ++i) {
-    if (set.scripts[i - 1].version == set.scripts[i].version) return duplicate(set.scripts[i - 1], set.scripts[i]);
+    if (set.scripts[i - 1].version == set.scripts[i].version)
+      return duplicate(set.scripts[i - 1], set.scripts[i]);
   }
   if (const auto attached = attach(std::move(downs), set.scripts); !attached) return attached.error();
   set.digest = digest_of(set.scripts);

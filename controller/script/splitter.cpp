@@ -49,7 +49,8 @@ Result<TokenKind> Splitter::scan(Token& token) {
 Result<> Splitter::read_on() {
   const std::uint64_t keep = open_ || hinted_ ? piece_.begin : lexer_.begin();
   if (window_.view().end - keep > Window::kLongest)
-    return source_invalid("StatementTooLong", "the statement that begins here is longer than 1 GiB, the most the server takes",
+    return source_invalid("StatementTooLong",
+                          "the statement that begins here is longer than 1 GiB, the most the server takes",
                           window_.locate(keep));
   return window_.more(keep);
 }
@@ -68,9 +69,12 @@ Result<Splitter::Step> Splitter::take(const Token& token) {
       if (!open_) return hinted_ = false, Step::More;
       if (parentheses_ == 0 && begins_ == 0) return finish(token.end);
       break;
-    case TokenKind::Backslash: return take_psql_line(token);
-    case TokenKind::End: return take_end(token);
-    default: break;
+    case TokenKind::Backslash:
+      return take_psql_line(token);
+    case TokenKind::End:
+      return take_end(token);
+    default:
+      break;
   }
   if (const auto taken = take_significant(token); !taken) return taken.error();
   return Step::More;
@@ -89,7 +93,8 @@ Result<> Splitter::take_comment(const Token& token) {
     }
     return {};
   }
-  if (comments_ != nullptr && own_line(token)) comments_->comment(text, token.begin, window_.locate(token.begin));
+  if (comments_ != nullptr && own_line(token))
+    comments_->comment(text, token.begin, window_.locate(token.begin));
   auto directive = read_directive(text);
   if (!directive) return {};
   directive->at = window_.locate(token.begin);
@@ -121,12 +126,17 @@ Result<> Splitter::take_significant(const Token& token) {
   if (!open_) open_statement(token.begin);
   const std::string_view text = bytes(token);
   switch (token.kind) {
-    case TokenKind::Name: take_name(token, text); break;
+    case TokenKind::Name:
+      take_name(token, text);
+      break;
     case TokenKind::Open:
       if (parentheses_++ == 0) outer_open_ = token.begin;
       break;
-    case TokenKind::Close: parentheses_ -= parentheses_ > 0 ? 1 : 0; break;
-    case TokenKind::Unterminated: return unterminated(token);
+    case TokenKind::Close:
+      parentheses_ -= parentheses_ > 0 ? 1 : 0;
+      break;
+    case TokenKind::Unterminated:
+      return unterminated(token);
     case TokenKind::StrayBom:
       return source_invalid("StrayBom", "a byte order mark (U+FEFF) stands in the middle of the file", at())
           .with_remedy("remove it: it was left there when files were joined");
@@ -139,7 +149,8 @@ Result<> Splitter::take_significant(const Token& token) {
         return source_invalid("MergeConflict", "a mark of an unresolved merge stands here", at())
             .with_remedy("resolve the merge and remove the marks");
       break;
-    default: break;
+    default:
+      break;
   }
   summary_.add(token.kind, text);
   if (normal_ != nullptr) normal_->token(token, text);
@@ -147,8 +158,8 @@ Result<> Splitter::take_significant(const Token& token) {
   return {};
 }
 
-/// psql's rule for SQL-standard bodies: in CREATE FUNCTION and PROCEDURE, outside parentheses, BEGIN opens, CASE inside
-/// opens too, END closes.
+/// psql's rule for SQL-standard bodies: in CREATE FUNCTION and PROCEDURE, outside parentheses, BEGIN opens,
+/// CASE inside opens too, END closes.
 void Splitter::take_name(const Token& token, std::string_view text) {
   if (parentheses_ > 0 || !summary_.is_routine()) return;
   if (is_word(text, "begin") || (begins_ > 0 && is_word(text, "case"))) {
@@ -172,20 +183,25 @@ Result<Splitter::Step> Splitter::take_psql_line(const Token& token) {
   }
   const PsqlLine judged = judge_psql_line(line, open_);
   if (judged.verdict == PsqlLine::Verdict::Refuse)
-    return source_invalid("PsqlCommand", judged.command + " " + judged.why, window_.locate(token.begin)).with_remedy(judged.remedy);
+    return source_invalid("PsqlCommand", judged.command + " " + judged.why, window_.locate(token.begin))
+        .with_remedy(judged.remedy);
   lexer_.jump(token.begin + judged.size);
   clean_line_ = false;
   if (judged.verdict == PsqlLine::Verdict::Skip) return Step::More;
   if (parentheses_ > 0 || begins_ > 0)
-    return source_invalid("PsqlCommand", "\\g stands inside parentheses or a body", window_.locate(token.begin));
+    return source_invalid("PsqlCommand", "\\g stands inside parentheses or a body",
+                          window_.locate(token.begin));
   return finish(token.begin + judged.size);
 }
 
 Result<Splitter::Step> Splitter::take_end(const Token& token) {
   if (!open_) return Step::End;
   if (parentheses_ > 0)
-    return source_invalid("Unterminated", "the parenthesis that opens here is never closed", window_.locate(outer_open_));
-  if (begins_ > 0) return source_invalid("Unterminated", "the BEGIN that opens here has no END", window_.locate(outer_begin_));
+    return source_invalid("Unterminated", "the parenthesis that opens here is never closed",
+                          window_.locate(outer_open_));
+  if (begins_ > 0)
+    return source_invalid("Unterminated", "the BEGIN that opens here has no END",
+                          window_.locate(outer_begin_));
   return finish(token.end);
 }
 
@@ -195,7 +211,9 @@ Error Splitter::unterminated(const Token& token) {
   std::string what = "the quote that opens here is never closed";
   if (text[mark] == '"') what = "the quoted name that opens here is never closed";
   if (text[mark] == '/') what = "the comment that opens here is never closed";
-  if (text[mark] == '$') what = "the text that opens here with " + std::string(text.substr(0, std::min<std::size_t>(text.find('$', 1) + 1, 60))) + " is never closed";
+  if (text[mark] == '$')
+    what = "the text that opens here with " +
+           std::string(text.substr(0, std::min<std::size_t>(text.find('$', 1) + 1, 60))) + " is never closed";
   return source_invalid("Unterminated", what, window_.locate(token.begin));
 }
 
@@ -211,16 +229,20 @@ Result<Splitter::Step> Splitter::finish(std::uint64_t next) {
 }
 
 Result<> Splitter::check_settings() const {
-  const bool candidate = summary_.first() == First::Set || (summary_.first() == First::Select && summary_.calls_unknown());
+  const bool candidate =
+      summary_.first() == First::Set || (summary_.first() == First::Select && summary_.calls_unknown());
   if (!candidate || !turns_off_standard_strings(piece_.text)) return {};
-  return source_invalid("NonStandardStrings", "standard_conforming_strings must stay on: without it quotes mean something else", piece_.at)
+  return source_invalid("NonStandardStrings",
+                        "standard_conforming_strings must stay on: without it quotes mean something else",
+                        piece_.at)
       .with_remedy("remove the setting and write E'…' where a backslash is to escape");
 }
 
 Result<> Splitter::check_copy() {
   const CopyForm copy = read_copy(piece_.text);
   if (copy.error.empty() && !copy.from_stdin) return {};
-  if (!copy.error.empty()) return source_invalid("CopyNotInline", copy.error, piece_.at).with_remedy(copy.remedy);
+  if (!copy.error.empty())
+    return source_invalid("CopyNotInline", copy.error, piece_.at).with_remedy(copy.remedy);
   piece_.rows_follow = true;
   copy_at_ = piece_.at;
   return begin_rows();
@@ -239,10 +261,13 @@ Result<> Splitter::begin_rows() {
     if (const auto read = window_.more(piece_.begin); !read) return read.error();
   }
   if (line_end == std::string_view::npos)
-    return source_invalid("Unterminated", "the rows of this COPY never end: \\. alone on a line is missing", copy_at_);
+    return source_invalid("Unterminated", "the rows of this COPY never end: \\. alone on a line is missing",
+                          copy_at_);
   if (!is_blank_or_comment(rest.substr(0, line_end)))
-    return source_invalid("CopyNotInline", "the rows of a COPY begin on the line after it: only a comment may stand behind the semicolon",
-                          window_.locate(at));
+    return source_invalid(
+        "CopyNotInline",
+        "the rows of a COPY begin on the line after it: only a comment may stand behind the semicolon",
+        window_.locate(at));
   rows_at_ = rows_seen_ = at + line_end + 1;
   piece_.next = rows_at_;
   piece_.text = window_.view().bytes(piece_.begin, piece_.end);
@@ -273,7 +298,8 @@ Result<std::string_view> Splitter::rows() {
       return rows;
     }
     if (view.last)
-      return source_invalid("Unterminated", "the rows of this COPY never end: \\. alone on a line is missing", copy_at_);
+      return source_invalid("Unterminated", "the rows of this COPY never end: \\. alone on a line is missing",
+                            copy_at_);
     if (view.end - rows_at_ > Window::kLongest)
       return source_invalid("StatementTooLong", "a row of this COPY is longer than 1 GiB", copy_at_);
     if (const auto read = window_.more(rows_at_); !read) return read.error();

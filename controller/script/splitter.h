@@ -1,5 +1,6 @@
 #pragma once
-/// Cuts a text into statements, rows of COPY and what lies between. Internal to the room; FORMATS.md 1 is its contract.
+/// Cuts a text into statements, rows of COPY and what lies between. Internal to the room; FORMATS.md 1 is its
+/// contract.
 
 #include <cstdint>
 #include <string_view>
@@ -17,10 +18,11 @@ namespace dbm::script {
 
 /// What the splitter stopped at. Views live until the next call.
 struct Piece {
-  std::string_view text;      ///< From the first to the last token. A leading hint /*+ */ belongs to it.
-  std::uint64_t begin = 0;    ///< Offsets of `text` in the file.
+  std::string_view text;    ///< From the first to the last token. A leading hint /*+ */ belongs to it.
+  std::uint64_t begin = 0;  ///< Offsets of `text` in the file.
   std::uint64_t end = 0;
-  std::uint64_t next = 0;     ///< Where the search for the next piece goes on: behind the ; and, with rows, behind its line.
+  std::uint64_t next =
+      0;  ///< Where the search for the next piece goes on: behind the ; and, with rows, behind its line.
   Position at;
   bool rows_follow = false;
   std::vector<Directive> directives;  ///< Of the gap before it.
@@ -44,6 +46,8 @@ class Splitter {
   Result<const Piece*> next();
   /// After a piece with rows_follow: whole rows, empty after the last. next() reads over what is left.
   Result<std::string_view> rows();
+  /// After the end: directives that no statement followed.
+  [[nodiscard]] const std::vector<Directive>& trailing() const { return piece_.directives; }
   /// Outlives the splitter.
   void show_comments(CommentSink* sink) { comments_ = sink; }
   [[nodiscard]] const Summary& summary() const { return summary_; }
@@ -78,16 +82,16 @@ class Splitter {
   CommentSink* comments_ = nullptr;
   Piece piece_;
   Summary summary_;
-  bool open_ = false;          ///< A statement has begun.
-  bool hinted_ = false;        ///< piece_.begin is a hint's; the statement itself has not begun.
-  bool clean_line_ = true;     ///< Only blanks so far on this line.
+  bool open_ = false;       ///< A statement has begun.
+  bool hinted_ = false;     ///< piece_.begin is a hint's; the statement itself has not begun.
+  bool clean_line_ = true;  ///< Only blanks so far on this line.
   bool in_rows_ = false;
   int parentheses_ = 0;
-  int begins_ = 0;             ///< BEGIN ATOMIC and CASE inside it.
-  std::uint64_t outer_open_ = 0;   ///< The outermost open parenthesis, the first open BEGIN.
+  int begins_ = 0;                ///< BEGIN ATOMIC and CASE inside it.
+  std::uint64_t outer_open_ = 0;  ///< The outermost open parenthesis, the first open BEGIN.
   std::uint64_t outer_begin_ = 0;
   std::uint64_t rows_at_ = 0;
-  std::uint64_t rows_seen_ = 0;    ///< No line ends between rows_at_ and here.
+  std::uint64_t rows_seen_ = 0;  ///< No line ends between rows_at_ and here.
   Position copy_at_;
 };
 

@@ -11,7 +11,7 @@ struct StatementReader::State {
   Splitter splitter;
   bool unwrap;
   bool first = true;
-  std::string carried_done_when;   ///< Of a BEGIN that was taken away.
+  std::string carried_done_when;  ///< Of a BEGIN that was taken away.
   Statement statement;
   std::uint64_t next_index = 0;
 };

@@ -23,17 +23,17 @@ struct StatementDirectives {
 
 /// One statement as it goes to the server. The views live until the next call to the reader.
 struct Statement {
-  std::string_view text;     ///< Without the ending semicolon and without leading comments or blanks.
-  Position at;               ///< Of its first byte.
-  std::uint64_t index = 0;   ///< From 0, over the whole part.
+  std::string_view text;         ///< Without the ending semicolon and without leading comments or blanks.
+  Position at;                   ///< Of its first byte.
+  std::uint64_t index = 0;       ///< From 0, over the whole part.
   bool copy_from_stdin = false;  ///< Rows follow: read them with next_rows() before the next statement.
   StatementDirectives directives;
 };
 
-/// Reads the statements of a part in order, once. psql lines that FORMATS.md skips are skipped, a script wrapped in
-/// one BEGIN … COMMIT loses the wrap (analyse() says whether; pass `unwrap` then). Holds one statement at a time:
-/// memory follows the longest statement, not the file. Not thread-safe.
-/// Errors: Terminal/SourceInvalid with position: NotUtf8, StrayBom, Unterminated, PsqlCommand, NonStandardStrings,
+/// Reads the statements of a part in order, once. psql lines that FORMATS.md skips are skipped, a script
+/// wrapped in one BEGIN … COMMIT loses the wrap (analyse() says whether; pass `unwrap` then). Holds one
+/// statement at a time: memory follows the longest statement, not the file. Not thread-safe. Errors:
+/// Terminal/SourceInvalid with position: NotUtf8, StrayBom, Unterminated, PsqlCommand, NonStandardStrings,
 /// CopyNotInline, TemplateNotSql, UnknownDirective.
 class StatementReader {
  public:
@@ -46,7 +46,8 @@ class StatementReader {
   Result<const Statement*> next();
   /// After a statement with copy_from_stdin: the next block of whole rows, empty after the last.
   Result<std::string_view> next_rows();
-  /// After the end: "sha256:…" of all bytes read. A caller compares it with the checksum the plan was made from.
+  /// After the end: "sha256:…" of all bytes read. A caller compares it with the checksum the plan was made
+  /// from.
   std::string checksum() const;
 
  private:

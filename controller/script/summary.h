@@ -11,7 +11,8 @@ namespace dbm::script {
 /// The first word, where it decides how much of the rest has to be looked at.
 enum class First : unsigned char { None, Insert, Select, Update, Delete, Create, Copy, Set, Other };
 
-/// Collects, token by token, what the first keywords of a statement say. Cheap: it runs over every token of a file.
+/// Collects, token by token, what the first keywords of a statement say. Cheap: it runs over every token of a
+/// file.
 class Summary {
  public:
   void reset() { *this = Summary{}; }
@@ -19,10 +20,11 @@ class Summary {
   void add(TokenKind kind, std::string_view text);
 
   [[nodiscard]] First first() const { return first_; }
-  /// The first words in lower case, as far as they are unquoted names; "" for anything else and past the end. Of
-  /// INSERT, SELECT, UPDATE and DELETE only the first is kept.
+  /// The first words in lower case, as far as they are unquoted names; "" for anything else and past the end.
+  /// Of INSERT, SELECT, UPDATE and DELETE only the first is kept.
   [[nodiscard]] std::string_view word(std::size_t index) const;
-  /// A function is called that is not known to leave the session and other tables alone. Errs on the safe side.
+  /// A function is called that is not known to leave the session and other tables alone. Errs on the safe
+  /// side.
   [[nodiscard]] bool calls_unknown() const { return calls_; }
   /// SELECT … INTO; CREATE TABLE with REFERENCES, PARTITION, AS, INHERITS, LIKE; UPDATE … IS NULL.
   [[nodiscard]] bool special() const { return special_; }
@@ -44,18 +46,18 @@ class Summary {
   bool calls_ = false;
   bool special_ = false;
   bool routine_ = false;
-  bool body_ = false;      ///< Past INSERT's and CREATE's head, where a name before ( is no call.
+  bool body_ = false;  ///< Past INSERT's and CREATE's head, where a name before ( is no call.
   bool after_name_ = false;
   unsigned char tokens_ = 0;
   std::array<Word, kWords> words_{};
-  Word last_;              ///< The name just seen, in lower case.
+  Word last_;  ///< The name just seen, in lower case.
 };
 
 /// The summary of a whole statement's text.
 Summary summarise(std::string_view text);
 
-/// Functions of PostgreSQL that change neither the session nor anything a check would look at, and the words that
-/// stand before a parenthesis without being a call. In lower case.
+/// Functions of PostgreSQL that change neither the session nor anything a check would look at, and the words
+/// that stand before a parenthesis without being a call. In lower case.
 bool is_harmless_before_parenthesis(std::string_view name);
 
 }  // namespace dbm::script

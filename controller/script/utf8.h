@@ -18,8 +18,8 @@ class Utf8Check {
  private:
   bool take(unsigned char byte);
 
-  int need_ = 0;                ///< Continuation bytes still to come.
-  unsigned char lowest_ = 0x80;   ///< Bounds of the next one.
+  int need_ = 0;                 ///< Continuation bytes still to come.
+  unsigned char lowest_ = 0x80;  ///< Bounds of the next one.
   unsigned char highest_ = 0xbf;
 };
 

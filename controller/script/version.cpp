@@ -40,7 +40,8 @@ struct Comparison {
 /// Takes ">=14" or "<15.4" off the front; false when there is none.
 bool take_comparison(std::string_view& rule, Comparison& comparison) {
   const auto skip = [&] {
-    while (!rule.empty() && (is_blank(static_cast<unsigned char>(rule.front())) || rule.front() == ',')) rule.remove_prefix(1);
+    while (!rule.empty() && (is_blank(static_cast<unsigned char>(rule.front())) || rule.front() == ','))
+      rule.remove_prefix(1);
   };
   const auto number = [&](int& value) {
     const auto [end, error] = std::from_chars(rule.data(), rule.data() + rule.size(), value);
@@ -83,7 +84,9 @@ bool holds(const Comparison& wanted, int server_version_num) {
 Result<Version> parse_version(std::string_view id) {
   const auto refuse = [&] {
     return Error{ErrorKind::Terminal, "SourceInvalid",
-                 "'" + std::string(id.substr(0, 60)) + "' is no version: must be 1 to 18 digits, then parts such as .10", "UnversionedFile"};
+                 "'" + std::string(id.substr(0, 60)) +
+                     "' is no version: must be 1 to 18 digits, then parts such as .10",
+                 "UnversionedFile"};
   };
   std::vector<std::string_view> parts;
   std::string_view rest = id;
@@ -94,7 +97,8 @@ Result<Version> parse_version(std::string_view id) {
   }
   while (parts.size() > 1 && without_zeros(parts.back()) == "0") parts.pop_back();
   Version version{std::string(id), {}};
-  for (const std::string_view part : parts) version.key += (version.key.empty() ? "" : ".") + std::string(without_zeros(part));
+  for (const std::string_view part : parts)
+    version.key += (version.key.empty() ? "" : ".") + std::string(without_zeros(part));
   return version;
 }
 

@@ -13,7 +13,8 @@ Error source_invalid(std::string cause, std::string message, Position at) {
 Result<Window> Window::open(const Text& text) {
   auto reader = text.open();
   if (!reader) return reader.error();
-  // Small files, which are most, get a buffer of their own size; one more byte, so that the end shows in one read.
+  // Small files, which are most, get a buffer of their own size; one more byte, so that the end shows in one
+  // read.
   const auto capacity = static_cast<std::size_t>(std::min<std::uint64_t>(text.size + 1, 2 * kBlock));
   return Window{std::move(*reader), text, capacity};
 }
@@ -68,8 +69,10 @@ Result<> Window::check(std::string_view block) {
   if (const auto bad = utf8_.add(block)) {
     const std::uint64_t offset = view_.end - block.size() + *bad;
     const std::string_view what = block[*bad] == '\0' ? "a NUL byte" : "a byte that is not UTF-8";
-    return source_invalid("NotUtf8", "must be UTF-8 text without NUL: byte " + std::to_string(offset + 1) + " is " + std::string(what),
-                          locate(std::max(offset, lines_.offset)));
+    return source_invalid(
+        "NotUtf8",
+        "must be UTF-8 text without NUL: byte " + std::to_string(offset + 1) + " is " + std::string(what),
+        locate(std::max(offset, lines_.offset)));
   }
   if (view_.last && !utf8_.complete())
     return source_invalid("NotUtf8", "must be UTF-8 text: it ends inside a character", locate(view_.end));
@@ -103,7 +106,8 @@ void Window::advance(Lines& lines, std::uint64_t to) const {
 
 std::pair<int, int> Window::place(const Lines& lines) const {
   // Right behind a lone CR a line has begun that is counted only with its first byte.
-  if (lines.after_cr && lines.offset < view_.end && *view_.at(lines.offset) != '\n') return {lines.line + 1, 1};
+  if (lines.after_cr && lines.offset < view_.end && *view_.at(lines.offset) != '\n')
+    return {lines.line + 1, 1};
   return {lines.line, static_cast<int>(lines.offset - lines.line_begin) + 1};
 }
 

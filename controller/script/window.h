@@ -1,5 +1,6 @@
 #pragma once
-/// The part of a text that is in memory: the statement at hand and the block it was read with. Internal to the room.
+/// The part of a text that is in memory: the statement at hand and the block it was read with. Internal to
+/// the room.
 
 #include <cstdint>
 #include <memory>
@@ -25,7 +26,9 @@ struct View {
   bool last;  ///< Nothing follows `end`.
 
   [[nodiscard]] const char* at(std::uint64_t offset) const { return data + (offset - begin); }
-  [[nodiscard]] std::string_view bytes(std::uint64_t from, std::uint64_t to) const { return {at(from), to - from}; }
+  [[nodiscard]] std::string_view bytes(std::uint64_t from, std::uint64_t to) const {
+    return {at(from), to - from};
+  }
 };
 
 /// Reads a text block by block, digests it, checks its encoding and counts its lines. Not thread-safe.
@@ -38,7 +41,8 @@ class Window {
   static Result<Window> open(const Text& text);
 
   [[nodiscard]] const View& view() const { return view_; }
-  /// Reads on; bytes before `keep` may go. The view changes. Terminal/SourceInvalid/NotUtf8, or what the source says.
+  /// Reads on; bytes before `keep` may go. The view changes. Terminal/SourceInvalid/NotUtf8, or what the
+  /// source says.
   Result<> more(std::uint64_t keep);
   /// Where an offset lies in the file. It must not lie before what an earlier call or `more` let go.
   Position locate(std::uint64_t offset) const;

@@ -14,7 +14,8 @@ Wrap wrap_of(const Summary& summary) {
   if (ends) return summary.word(at).empty() ? Wrap::End : Wrap::Special;
   while (!summary.word(at).empty()) {
     // Our transactions are READ COMMITTED, READ WRITE: said once more, it changes nothing.
-    if (summary.word(at) == "isolation" && summary.word(at + 2) == "read" && summary.word(at + 3) == "committed") {
+    if (summary.word(at) == "isolation" && summary.word(at + 2) == "read" &&
+        summary.word(at + 3) == "committed") {
       at += 4;
     } else if (summary.word(at) == "read" && summary.word(at + 1) == "write") {
       at += 2;
