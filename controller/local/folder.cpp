@@ -16,14 +16,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kMigration = "DatabaseMigration";
 
-/// Equal as JSON: the order of keys says nothing.
-bool same(const Json& a, const Json& b) {
-  return nlohmann::json::parse(a.dump(-1, ' ', false, Json::error_handler_t::replace)) ==
-         nlohmann::json::parse(b.dump(-1, ' ', false, Json::error_handler_t::replace));
-}
-
-Json spec_of(const Json& document) { return document.value("spec", Json::object()); }
-
 bool is_regular(const std::string& file) {
   struct stat facts {};
   return ::stat(file.c_str(), &facts) == 0 && S_ISREG(facts.st_mode);
@@ -34,6 +26,14 @@ std::string name_of(const kubernetes::ObjectKey& key) {
 }
 
 }  // namespace
+
+bool same_spec(const Json& a, const Json& b) {
+  const auto sorted = [](const Json& document) {
+    return nlohmann::json::parse(
+        document.value("spec", Json::object()).dump(-1, ' ', false, Json::error_handler_t::replace));
+  };
+  return sorted(a) == sorted(b);
+}
 
 std::string Folder::status_file_of(const Manifest& manifest) const {
   return status_path(manifest.file, manifest.key.name, options_.status_dir);
@@ -130,8 +130,7 @@ Result<> Folder::refresh_status(const Manifest& manifest) {
           std::max(known.resource_version + (is_new ? 0 : 1), (*stored)->resource_version);
   }
   if (known.document != manifest.document) {
-    if (known.document != nullptr && !same(spec_of(*known.document), spec_of(*manifest.document)))
-      ++known.generation;
+    if (known.document != nullptr && !same_spec(*known.document, *manifest.document)) ++known.generation;
     if (!is_new) ++known.resource_version;
     known.document = manifest.document;
   }

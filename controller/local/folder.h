@@ -25,6 +25,9 @@ struct Known {
   Stamp status_stamp;
 };
 
+/// Whether two documents have the same spec; the order of keys says nothing.
+bool same_spec(const nlohmann::ordered_json& a, const nlohmann::ordered_json& b);
+
 /// Not safe for several threads: LocalObjects guards it.
 class Folder {
  public:

@@ -121,6 +121,10 @@ Result<> LocalObjects::apply_status(const Object& object, const Json& status, De
   if (std::to_string(known->resource_version) != object.resource_version)
     return conflict(object.key, "has changed since it was read");
 
+  // The caller may know the true generation from the ledger; of this spec only, not of one that was edited
+  // meanwhile.
+  if (same_spec(*object.document, *known->document)) known->generation = object.generation;
+
   auto clean = std::make_shared<Json>(status);
   scrub(*clean);
   Json document = *folder.find(object.key)->document;

@@ -31,7 +31,7 @@ const std::map<std::string, Names, std::less<>> kThirdParty{
     {"CLI/", {"cli/parse.cpp"}},
     {"libpq-fe.h", {"postgres"}},
     {"openssl/", {"base/digest.cpp", "artifact"}},
-    {"pg_query.h", {"script"}},
+    {"pg_query.h", {"script/classify.cpp"}},
     {"pqxx/", {"postgres"}},
     {"re2/", {"script"}},
     {"spdlog/", {"base/log.cpp"}},

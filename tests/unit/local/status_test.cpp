@@ -170,6 +170,19 @@ TEST_F(StatusFiles, KeepTheGenerationTheLedgerTold) {
   EXPECT_EQ(get(*objects).generation, 8);
 }
 
+TEST_F(StatusFiles, TakeTheGenerationOfTheObjectWhileItsSpecIsTheManifests) {
+  const auto objects = load();
+  auto object = get(*objects);
+  object.generation = 5;
+  ASSERT_TRUE(apply(*objects, object, Json::object()));
+  EXPECT_EQ(get(*objects).generation, 5);
+
+  write("m.yaml", migration("orders", "{a: 2}"));
+  object.resource_version = get(*objects).resource_version;
+  ASSERT_TRUE(apply(*objects, object, {{"late", true}}));
+  EXPECT_EQ(get(*objects).generation, 6);
+}
+
 TEST_F(StatusFiles, AreOnlyForWhatIsThere) {
   write("c.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n");
   const auto objects = load();
