@@ -47,26 +47,6 @@ std::size_t skip_type(std::string_view text, std::size_t at) {
   return at;
 }
 
-/// An expression without casts, parentheses and blanks. `status IN ('a', 'b')` on a varchar column is printed
-/// with the cast on the array before a dump and on its elements after the restore; both mean the same.
-std::string bare_expression(std::string_view text) {
-  std::string bare;
-  for (std::size_t at = 0; at < text.size();) {
-    const char c = text[at];
-    if (c == '\'' || c == '"') {
-      const auto end = skip_quoted(text, at);
-      bare += text.substr(at, end - at);
-      at = end;
-    } else if (text.substr(at).starts_with("::")) {
-      at = skip_type(text, at + 2);
-    } else {
-      if (c != '(' && c != ')' && c != ' ' && c != '\n' && c != '\t') bare += c;
-      ++at;
-    }
-  }
-  return bare;
-}
-
 bool holds_expression(const std::string& kind) {
   constexpr std::array<std::string_view, 9> kKinds{
       "constraint", "index", "view", "materialized view", "policy", "default", "column", "trigger", "rule"};
@@ -95,6 +75,26 @@ std::string plural(const std::string& kind) {
 }
 
 }  // namespace
+
+/// An expression without casts, parentheses and blanks. `status IN ('a', 'b')` on a varchar column is printed
+/// with the cast on the array before a dump and on its elements after the restore; both mean the same.
+std::string bare_expression(std::string_view text) {
+  std::string bare;
+  for (std::size_t at = 0; at < text.size();) {
+    const char c = text[at];
+    if (c == '\'' || c == '"') {
+      const auto end = skip_quoted(text, at);
+      bare += text.substr(at, end - at);
+      at = end;
+    } else if (text.substr(at).starts_with("::")) {
+      at = skip_type(text, at + 2);
+    } else {
+      if (c != '(' && c != ')' && c != ' ' && c != '\n' && c != '\t') bare += c;
+      ++at;
+    }
+  }
+  return bare;
+}
 
 std::string SchemaSnapshot::fingerprint() const {
   Sha256 digest;

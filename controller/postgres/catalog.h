@@ -44,6 +44,10 @@ struct SchemaSnapshot {
   [[nodiscard]] std::map<std::string, std::int64_t> counts() const;
 };
 
+/// An expression as the server prints it, without casts, parentheses and blanks: equal where only these
+/// differ.
+std::string bare_expression(std::string_view text);
+
 /// Reads the catalog in one round trip: outside a transaction as its own read-only one, inside one within a
 /// savepoint that is rolled back, so that the caller's search_path and role stay. Left out: the ledger
 /// schema, the system's own schemas, temporary objects, members of extensions. Errors are those of

@@ -2,6 +2,7 @@
 /// The spec's checks and those that are always on (VALIDATION.md 1–5): what is asked, when, and what the
 /// answer says.
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <stop_token>
@@ -28,6 +29,7 @@ struct CheckRequest {
   const migration::Spec* spec = nullptr;
   const migration::Plan* plan = nullptr;  ///< null: none pending
   const CheckBaseline* baseline = nullptr;
+  std::chrono::milliseconds timeout{60'000};  ///< of one check at Before and After
 };
 
 /// Gates Before and After: in one REPEATABLE READ READ ONLY transaction of a connection of its own, so that

@@ -55,7 +55,6 @@ TEST_P(LostKinds, AreRefusedUnlessDeclared) {
             "");
 }
 
-const std::string kSwap = "ALTER TABLE t ADD c2 text; ALTER TABLE t DROP c; ALTER TABLE t RENAME c2 TO c";
 const std::vector<std::string> kSwapColumn{"ALTER TABLE t ADD c2 text", "UPDATE t SET c2 = c",
                                            "ALTER TABLE t DROP COLUMN c",
                                            "ALTER TABLE t RENAME COLUMN c2 TO c"};

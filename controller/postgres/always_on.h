@@ -1,0 +1,23 @@
+#pragma once
+/// The checks that are on at After without being written: invalid indexes, unvalidated constraints, the
+/// schema's difference as a whole, sequences behind their columns.
+
+#include <vector>
+
+#include "migration/object.h"
+#include "postgres/ask_check.h"
+#include "postgres/catalog.h"
+#include "postgres/checks.h"
+#include "postgres/plan_words.h"
+
+namespace dbm::postgres {
+
+/// What catalogs alone can answer, from the snapshots. Pure.
+std::vector<migration::CheckResult> judge_schema(const SchemaSnapshot& now, const CheckBaseline* baseline,
+                                                 const PlanWords& words);
+
+/// last_value >= max(column) for every owned, ascending sequence whose column is indexed or whose table is
+/// small; 1 s for all. Within a transaction; `asking.timeout` is not used.
+Result<migration::CheckResult> ask_sequences(const Asking& asking);
+
+}  // namespace dbm::postgres

@@ -1,0 +1,192 @@
+#include "postgres/checks.h"
+
+#include <algorithm>
+
+#include "postgres/always_on.h"
+#include "postgres/ask_check.h"
+#include "postgres/plan_words.h"
+
+namespace dbm::postgres {
+namespace {
+
+using migration::Check;
+using migration::CheckResult;
+using migration::ChecksStatus;
+using migration::Gate;
+using std::chrono::milliseconds;
+
+/// What an After check may cost on the untouched database before it counts as "not true yet".
+constexpr milliseconds kBaselineTimeout{5'000};
+
+bool is_at(const Check& check, Gate gate) { return std::ranges::find(check.at, gate) != check.at.end(); }
+
+bool any_at(const migration::Spec& spec, Gate gate) {
+  return std::ranges::any_of(spec.checks, [&](const Check& check) { return is_at(check, gate); });
+}
+
+std::string set_role(const migration::Spec& spec) {
+  return spec.role.empty() ? "SET LOCAL ROLE NONE" : "SET LOCAL ROLE " + quote_ident(spec.role);
+}
+
+/// What every check is asked under: the role, all rows or an error, no long wait in a lock queue.
+std::vector<std::string> settings_for(const migration::Spec& spec) {
+  return {set_role(spec), "SET LOCAL row_security = off", "SET LOCAL cursor_tuple_fraction = 1",
+          "SET LOCAL lock_timeout = " + std::to_string(spec.apply.lock_timeout.count())};
+}
+
+/// A read-only transaction of its own connection, so that all checks of a gate see one moment.
+Result<Session> open_gate(const CheckRequest& request, Deadline deadline, const std::stop_token& stop) {
+  auto session = Session::connect(*request.target, {"dbmigration/checks", {}}, deadline, stop);
+  if (!session) return session;
+  std::vector<std::string> begin{"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"};
+  for (auto& setting : settings_for(*request.spec)) begin.push_back(std::move(setting));
+  const auto begun = session->pipeline(begin, deadline, stop);
+  if (begun.error) return begun.error->during("open the checks' transaction");
+  return session;
+}
+
+/// Order of results: what needs attention first.
+int rank(const CheckResult& result) {
+  if (result.result == "Failed") return 0;
+  if (result.result == "Warned") return 1;
+  return result.result == "Vacuous" ? 2 : 3;
+}
+
+void add(ChecksStatus& status, CheckResult result) {
+  if (result.result == "Failed")
+    ++status.failed;
+  else if (result.result == "Warned")
+    ++status.warned;
+  else if (result.result == "Vacuous")
+    ++status.vacuous;
+  else
+    ++status.passed;
+  status.results.push_back(std::move(result));
+}
+
+void sort(ChecksStatus& status) { std::ranges::stable_sort(status.results, {}, rank); }
+
+/// Already true before, and about rows that a pending script writes: then it says nothing about that script.
+const WrittenTable* made_vacuous_by(const Check& check, const CheckRequest& request, const PlanWords& words) {
+  if (!check.sql || is_at(check, Gate::Before) || request.baseline == nullptr) return nullptr;
+  const auto held = request.baseline->held.find(check.name);
+  if (held == request.baseline->held.end() || !held->second) return nullptr;
+  const auto found = std::ranges::find_if(
+      words.written, [&](const WrittenTable& written) { return reads(check.sql->query, written); });
+  return found == words.written.end() ? nullptr : &*found;
+}
+
+CheckResult result_of(const Check& check, Gate gate, const Answer& answer, const CheckRequest& request,
+                      const PlanWords& words) {
+  CheckResult result{check.name, std::string(to_string(gate)), "Passed", answer.message};
+  if (!answer.held) {
+    result.result = check.severity == migration::Severity::Error ? "Failed" : "Warned";
+  } else if (gate != Gate::Before) {
+    if (const WrittenTable* written = made_vacuous_by(check, request, words)) {
+      result.result = "Vacuous";
+      result.message = "was already true before " + written->table +
+                       (written->columns.empty() ? "" : "." + written->columns.front()) +
+                       " was written, so it says nothing about that; at: [Before, After] if that is meant";
+    }
+  }
+  return result;
+}
+
+Result<PlanWords> words_of(const CheckRequest& request) {
+  // Without a baseline nothing is held against them.
+  return request.plan == nullptr || request.baseline == nullptr ? PlanWords{}
+                                                                : read_plan_words(*request.plan);
+}
+
+Result<ChecksStatus> ask_all(Session& session, Gate gate, const CheckRequest& request, const PlanWords& words,
+                             Deadline budget_end, Deadline deadline, const std::stop_token& stop) {
+  ChecksStatus status;
+  for (const Check& check : request.spec->checks) {
+    if (!is_at(check, gate)) continue;
+    const auto left = budget_end.left(request.timeout);
+    // With the budget used up there is nothing to ask with: the verdict is the same as after one more
+    // millisecond.
+    const auto answer =
+        left.count() == 0
+            ? Result<Answer>{Answer{false, "timed out: the checks before it used up the time for all"}}
+            : ask_check({session, left, deadline, stop}, check);
+    if (!answer) return answer.error().during("check " + check.name);
+    add(status, result_of(check, gate, *answer, request, words));
+  }
+  return status;
+}
+
+}  // namespace
+
+Result<ChecksStatus> check_gate(Gate gate, const CheckRequest& request, Deadline deadline,
+                                const std::stop_token& stop) {
+  if (gate == Gate::Before && !any_at(*request.spec, gate)) return ChecksStatus{};
+  const auto words = words_of(request);
+  if (!words) return words.error();
+  auto session = open_gate(request, deadline, stop);
+  if (!session) return session.error();
+  auto status = ask_all(*session, gate, request, *words, Deadline::never(), deadline, stop);
+  if (!status || gate == Gate::Before) {
+    if (status) sort(*status);
+    return status;
+  }
+
+  const auto now = take_snapshot(*session, request.spec->ledger_schema, deadline, stop);
+  if (!now) return now.error();
+  for (CheckResult& result : judge_schema(*now, request.baseline, *words)) add(*status, std::move(result));
+  auto sequences = ask_sequences({*session, request.timeout, deadline, stop});
+  if (!sequences) return sequences.error();
+  add(*status, std::move(*sequences));
+  sort(*status);
+  return status;
+}
+
+Result<CheckBaseline> take_baseline(const CheckRequest& request, Deadline deadline,
+                                    const std::stop_token& stop) {
+  auto session = open_gate(request, deadline, stop);
+  if (!session) return session.error();
+  CheckBaseline baseline;
+  for (const Check& check : request.spec->checks) {
+    if (!is_at(check, Gate::After) && !is_at(check, Gate::InTransaction)) continue;
+    const auto answer = ask_check({*session, kBaselineTimeout, deadline, stop}, check);
+    if (!answer && session->lost()) return answer.error();
+    if (stop.stop_requested())
+      return answer ? Error{ErrorKind::Cancelled, "Cancelled", "stopped as asked", "Stopping"}
+                    : answer.error();
+    baseline.held[check.name] = answer && answer->held;
+  }
+  auto schema = take_snapshot(*session, request.spec->ledger_schema, deadline, stop);
+  if (!schema) return schema.error();
+  baseline.schema = std::move(*schema);
+  return baseline;
+}
+
+Result<ChecksStatus> check_in_transaction(Session& work, const CheckRequest& request, milliseconds budget,
+                                          Deadline deadline, const std::stop_token& stop) {
+  if (!any_at(*request.spec, Gate::InTransaction)) return ChecksStatus{};
+  const auto words = words_of(request);
+  if (!words) return words.error();
+  std::vector<std::string> begin{"SAVEPOINT dbm_checks", "SET LOCAL search_path TO DEFAULT",
+                                 "SET TRANSACTION READ ONLY"};
+  for (auto& setting : settings_for(*request.spec)) begin.push_back(std::move(setting));
+  const auto begun = work.pipeline(begin, deadline, stop);
+  if (begun.error) return begun.error->during("open the checks' savepoint");
+
+  auto status = ask_all(work, Gate::InTransaction, request, *words, Deadline::after(budget), deadline, stop);
+  if (work.lost()) return status ? Result<ChecksStatus>{connection_lost()} : status;
+  const std::vector<std::string> end{"ROLLBACK TO SAVEPOINT dbm_checks", "RELEASE SAVEPOINT dbm_checks"};
+  const auto ended = work.pipeline(end);
+  if (ended.error) return *ended.error;
+  if (status) sort(*status);
+  return status;
+}
+
+Result<> refuse_failed(const ChecksStatus& checks) {
+  const auto failed = std::ranges::find(checks.results, std::string("Failed"), &CheckResult::result);
+  if (failed == checks.results.end()) return {};
+  std::string message = "check " + failed->name + " failed: " + failed->message;
+  if (checks.failed > 1) message += " (and " + std::to_string(checks.failed - 1) + " more)";
+  return Error{ErrorKind::Terminal, "ValidationFailed", std::move(message), "CheckFailed"};
+}
+
+}  // namespace dbm::postgres
