@@ -5,13 +5,13 @@
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
-#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <sstream>
+
+#include "base/yaml_pieces.h"
 
 namespace dbm::yaml {
 namespace {
@@ -21,11 +21,6 @@ using Json = nlohmann::ordered_json;
 constexpr std::size_t kMostBytes = 4 * 1024 * 1024;
 constexpr std::size_t kMostNodes = 100'000;
 constexpr std::size_t kDeepest = 100;
-
-Error refused(const std::string& file, int line, int column, std::string message) {
-  return Error{ErrorKind::Terminal, "InvalidSpec", std::move(message), "InvalidValue"}.with_position(
-      {file, line, column});
-}
 
 /// Thrown out of yaml-cpp's parser by our handler; never leaves this file.
 struct Refusal {
@@ -212,72 +207,6 @@ class Builder final : public YAML::EventHandler {
   std::string pointer_;
 };
 
-/// The first byte that a YAML file cannot hold: not UTF-8, or a control character. npos: none.
-std::size_t find_foreign_byte(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    if (lead < 0x80) {
-      if ((lead < 0x20 && lead != '\n' && lead != '\r' && lead != '\t') || lead == 0x7f) return i;
-      ++i;
-      continue;
-    }
-    const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (lead < 0xc2 || lead > 0xf4 || i + length > text.size()) return i;
-    for (std::size_t k = 1; k < length; ++k) {
-      if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80) return i;
-    }
-    const auto second = static_cast<unsigned char>(text[i + 1]);
-    const bool overlong = (lead == 0xe0 && second < 0xa0) || (lead == 0xf0 && second < 0x90);
-    const bool outside = (lead == 0xed && second >= 0xa0) || (lead == 0xf4 && second >= 0x90);
-    if (overlong || outside) return i;
-    i += length;
-  }
-  return std::string_view::npos;
-}
-
-Error foreign_byte(const std::string& file, std::string_view text, std::size_t at) {
-  const auto before = text.substr(0, at);
-  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-  const auto start = before.rfind('\n');
-  const auto column = start == before.npos ? at + 1 : at - start;
-  const bool control = static_cast<unsigned char>(text[at]) < 0x80;
-  return refused(file, static_cast<int>(line), static_cast<int>(column),
-                 control ? "a control character; write it as an escape in a quoted text" : "not UTF-8");
-}
-
-bool is_marker(std::string_view line, std::string_view marker) {
-  return line.starts_with(marker) &&
-         (line.size() == 3 || line[3] == ' ' || line[3] == '\t' || line[3] == '\r');
-}
-
-/// The text of one document and the line it begins in.
-struct Piece {
-  std::string text;
-  int line;
-};
-
-/// Cut by us: yaml-cpp's own loop over documents never ends on some texts. A marker at the start of a line is
-/// one wherever it stands, even within a block of text (YAML 1.2, 9.1.4).
-Result<std::vector<Piece>> split_documents(std::string_view text, const std::string& file) {
-  std::vector<Piece> pieces{{"", 1}};
-  for (int number = 1; !text.empty(); ++number) {
-    const auto line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-    if (is_marker(line, "---")) {
-      // Blanks in the marker's place, so that what follows on its line keeps its column.
-      pieces.push_back({"   " + std::string(line.substr(3)) + "\n", number});
-    } else if (is_marker(line, "...")) {
-      pieces.push_back({"\n", number});
-    } else if (line.starts_with('%') &&
-               pieces.back().text.find_first_not_of(" \t\r\n") == std::string::npos) {
-      return refused(file, number, 1, "YAML directives (%…) are not supported; remove the line");
-    } else {
-      pieces.back().text.append(line).append("\n");
-    }
-  }
-  return pieces;
-}
-
 /// yaml-cpp's "yaml-cpp: error at line 1, column 2: …" without its own idea of the place.
 std::string words_of(const YAML::Exception& error) {
   return error.msg == YAML::ErrorMsg::INVALID_SCALAR ? "invalid text" : "not YAML: " + error.msg;
@@ -286,7 +215,8 @@ std::string words_of(const YAML::Exception& error) {
 Result<Document> parse_one(const Piece& piece, const std::string& file) {
   Builder builder{file, piece.line};
   try {
-    // yaml-cpp takes a quoted text that is still open after the last line end for closed; not if a comment follows.
+    // yaml-cpp takes a quoted text that is still open after the last line end for closed; not if a comment
+    // follows.
     std::istringstream stream{piece.text + "#"};
     YAML::Parser parser{stream};
     if (parser.HandleNextDocument(builder) && parser)
@@ -336,7 +266,6 @@ Position position_of(const Positions& positions, const std::string& file, std::s
 Result<std::vector<Document>> parse(std::string_view text, const std::string& file) {
   if (text.size() > kMostBytes) return refused(file, 0, 0, "larger than 4 MiB");
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
-  if (const auto at = find_foreign_byte(text); at != text.npos) return foreign_byte(file, text, at);
   const auto pieces = split_documents(text, file);
   if (!pieces) return pieces.error();
 
