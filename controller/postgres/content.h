@@ -18,7 +18,8 @@ constexpr const char* kContentAlgorithm = "hashtextextended/1";
 /// A table that holds rows of its own: ordinary tables and the leaves of partitioned ones, but not temporary,
 /// foreign or materialised ones, nor members of extensions.
 struct TableContent {
-  std::string name;  ///< quoted where it must be: public.orders, public."Odd name"
+  std::string name;  ///< as plain_name() prints it: public.orders, public."Odd name"
+  std::string sql;   ///< the same, safe in a statement
   std::int64_t rows = 0;
   std::string sum;                                      ///< a whole number of any length
   std::int64_t inserted = 0, updated = 0, deleted = 0;  ///< the server's counters since they were last reset

@@ -114,12 +114,12 @@ class Cutter {
 };
 
 /// As quote_ident of the server: quoted only where it must be (a key word without quotes does no harm here).
-std::string plain_or_quoted(const std::string& name) {
+std::string plain_or_quoted(std::string_view name) {
   const bool plain =
       !name.empty() && !(name[0] >= '0' && name[0] <= '9') && std::ranges::all_of(name, [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
       });
-  return plain ? name : quote_ident(name);
+  return plain ? std::string(name) : quote_ident(name);
 }
 
 }  // namespace
@@ -183,6 +183,12 @@ std::vector<std::string> name_parts(std::string_view name) {
     else if (word.is("("))
       break;
   return parts;
+}
+
+std::string plain_name(std::initializer_list<std::string_view> parts) {
+  std::string name;
+  for (const auto part : parts) name += (name.empty() ? "" : ".") + plain_or_quoted(part);
+  return name;
 }
 
 bool names_the_same(std::string_view written, std::string_view full) {

@@ -49,6 +49,8 @@ class WordReader {
 
 /// The parts of "public.\"Odd name\".c", unquoted.
 std::vector<std::string> name_parts(std::string_view name);
+/// A name of these parts as we print it everywhere: public.orders, public."Odd name". Key words stay bare.
+std::string plain_name(std::initializer_list<std::string_view> parts);
 /// Whether `written` (qualified or not) can mean `full`: its parts are the last parts of it. A function's
 /// arguments in `full` do not count.
 bool names_the_same(std::string_view written, std::string_view full);

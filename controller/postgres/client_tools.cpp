@@ -1,0 +1,192 @@
+#include "postgres/client_tools.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <fstream>
+#include <string_view>
+
+#include "base/process.h"
+
+namespace dbm::postgres {
+namespace {
+
+/// The newest major looked for where the server's own is missing.
+constexpr int kNewestMajor = 30;
+
+std::string& pattern() {
+  static std::string text = "/usr/lib/postgresql/%/bin";
+  return text;
+}
+
+std::string folder_of(int major) {
+  std::string folder = pattern();
+  const auto mark = folder.find('%');
+  return mark == std::string::npos ? folder : folder.replace(mark, 1, std::to_string(major));
+}
+
+/// "15.18" of "pg_dump (PostgreSQL) 15.18 (Debian …)".
+Result<std::string> ask_version(const std::string& path) {
+  const auto deadline = Deadline::after(std::chrono::seconds{30});
+  auto child = ChildProcess::start({{path, "--version"}, {}, false, true});
+  if (!child) return child.error();
+  std::string said;
+  std::array<char, 256> buffer;
+  while (true) {
+    const auto got = child->read(buffer, deadline, {});
+    if (!got) return got.error();
+    if (*got == 0) break;
+    said.append(buffer.data(), *got);
+  }
+  const auto exit_code = child->wait(deadline, {});
+  const auto mark = said.find("(PostgreSQL) ");
+  if (!exit_code || *exit_code != 0 || mark == std::string::npos)
+    return Error{ErrorKind::Terminal, "BackupFailed", path + " does not say its version", "ClientTooOld"};
+  const auto begin = mark + 13;
+  return said.substr(begin, said.find_first_of(" \n", begin) - begin);
+}
+
+/// 'it''s' as a conninfo value: backslash before quotes and backslashes.
+std::string conninfo_value(std::string_view value) {
+  std::string text = "'";
+  for (const char c : value) {
+    if (c == '\'' || c == '\\') text += '\\';
+    text += c;
+  }
+  return text + "'";
+}
+
+std::string passfile_value(std::string_view value) {
+  std::string text;
+  for (const char c : value) {
+    if (c == ':' || c == '\\') text += '\\';
+    text += c;
+  }
+  return text;
+}
+
+bool is_secret(const std::string& keyword) {
+  return keyword == "password" || keyword == "sslpassword" || keyword == "passfile";
+}
+
+struct Saying {
+  std::string_view part;
+  ErrorKind kind;
+  std::string_view reason, cause;
+};
+// What the programs say (in English, LC_ALL=C) that a person can act on. The server's own words follow
+// lc_messages; what is not recognised is not published, since it may hold values of rows.
+constexpr std::array kSayings{
+    Saying{"permission denied for", ErrorKind::Terminal, "PermissionDenied", "InsufficientPrivilege"},
+    Saying{"must be owner of", ErrorKind::Terminal, "PermissionDenied", "InsufficientPrivilege"},
+    Saying{"must be able to SET ROLE", ErrorKind::Terminal, "PermissionDenied", "InsufficientPrivilege"},
+    Saying{"must be member of role", ErrorKind::Terminal, "PermissionDenied", "InsufficientPrivilege"},
+    Saying{"row-level security policy for table", ErrorKind::Terminal, "PermissionDenied",
+           "InsufficientPrivilege"},
+    Saying{"server version mismatch", ErrorKind::Terminal, "BackupFailed", "ClientTooOld"},
+    Saying{"canceling statement due to lock timeout", ErrorKind::Transient, "WaitingForLock", "LockTimeout"},
+    Saying{"server closed the connection unexpectedly", ErrorKind::Transient, "ProgressingWithRetry",
+           "ConnectionLost"},
+    Saying{"terminating connection due to", ErrorKind::Transient, "ProgressingWithRetry", "ConnectionLost"},
+    Saying{"could not connect to server", ErrorKind::Transient, "ProgressingWithRetry", "ConnectionFailed"},
+    Saying{"connection to server", ErrorKind::Transient, "ProgressingWithRetry", "ConnectionFailed"},
+    Saying{"role \"", ErrorKind::Terminal, "", ""},
+    Saying{"does not exist", ErrorKind::Terminal, "", ""},
+    Saying{"already exists", ErrorKind::Terminal, "", ""},
+    Saying{"unsupported version", ErrorKind::Terminal, "", "BackupCorrupt"},
+    Saying{"input file does not appear to be a valid archive", ErrorKind::Terminal, "", "BackupCorrupt"},
+    Saying{"could not read from input file: end of file", ErrorKind::Terminal, "", "BackupCorrupt"},
+    Saying{"unexpected end of file", ErrorKind::Terminal, "", "BackupCorrupt"},
+};
+
+/// From the saying to the end of its line, bounded.
+std::string line_from(const std::string& text, std::size_t at) {
+  const auto begin = text.rfind('\n', at);
+  std::string line = text.substr(
+      begin == std::string::npos ? 0 : begin + 1,
+      std::min<std::size_t>(text.find('\n', at), at + 200) - (begin == std::string::npos ? 0 : begin + 1));
+  const auto error = line.find("ERROR:");
+  if (error != std::string::npos) line = line.substr(error + 6);
+  line.erase(0, line.find_first_not_of(' '));
+  return line;
+}
+
+}  // namespace
+
+void set_client_pattern(std::string text) { pattern() = std::move(text); }
+
+Result<ClientTool> find_client(const std::string& program, int server_version_num) {
+  const int wanted = server_version_num / 10'000;
+  std::string seen_older;
+  for (int major = wanted; major <= kNewestMajor; ++major) {
+    const std::string path = folder_of(major) + "/" + program;
+    if (::access(path.c_str(), X_OK) != 0) continue;
+    const auto version = ask_version(path);
+    if (!version) return version.error();
+    if (std::atoi(version->c_str()) >= wanted) return ClientTool{path, *version};
+    seen_older = path + " is " + *version;
+    break;
+  }
+  Error error{ErrorKind::Terminal, "BackupFailed", "", "ClientTooOld"};
+  error.message = "no " + program + " for server version " + std::to_string(wanted) + ": " +
+                  (seen_older.empty() ? "none in " + folder_of(wanted) + " and none newer" : seen_older);
+  error.remedy = "install the PostgreSQL client programs of version " + std::to_string(wanted) +
+                 " (package postgresql-client-" + std::to_string(wanted) +
+                 "), or say where they are with pgBinaries";
+  return error;
+}
+
+Result<ClientConnection> ClientConnection::make(const migration::Target& target,
+                                                const std::string& database) {
+  auto directory = TempDir::make("dbm-client");
+  if (!directory) return directory.error();
+  std::map<std::string, std::string> environment{
+      {"LC_ALL", "C"}, {"PGPASSFILE", "/dev/null"}, {"PGCONNECT_TIMEOUT", "10"}};
+  std::string conninfo = "dbname=" + conninfo_value(database);
+  for (const auto& [name, value] : target.keywords) {
+    if (name == "dbname" || name == "application_name" || value.empty()) continue;
+    if (!is_secret(name)) conninfo += " " + name + "=" + conninfo_value(value);
+  }
+  conninfo += " application_name='dbmigration/client'";
+
+  const auto password = target.keywords.find("password");
+  if (password != target.keywords.end() && !password->second.empty()) {
+    // The directory is ours alone (0700); libpq wants the file itself closed to others as well.
+    const auto path = directory->path() / "pass";
+    const std::string line = "*:*:*:*:" + passfile_value(password->second) + "\n";
+    std::ofstream file(path);
+    std::error_code denied;
+    std::filesystem::permissions(
+        path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, denied);
+    file << line;
+    file.close();
+    if (!file || denied)
+      return Error{ErrorKind::Transient, "ProgressingWithRetry",
+                   "cannot write a password file below " + directory->path().parent_path().string(),
+                   "NoSpace"};
+    environment["PGPASSFILE"] = path.string();
+  }
+  return ClientConnection{std::move(*directory), std::move(conninfo), std::move(environment)};
+}
+
+Error client_failed(const std::string& program, int exit_code, const std::string& stderr_tail,
+                    std::string_view reason) {
+  Error error{ErrorKind::Terminal, std::string(reason),
+              program + " ended with exit code " + std::to_string(exit_code), "ProducerFailed"};
+  if (exit_code > 128) error.message = program + " was ended by signal " + std::to_string(exit_code - 128);
+  error.server_message = stderr_tail;
+  for (const Saying& saying : kSayings) {
+    const auto at = stderr_tail.find(saying.part);
+    if (at == std::string::npos) continue;
+    error.kind = saying.kind;
+    if (!saying.reason.empty()) error.reason = saying.reason;
+    if (!saying.cause.empty()) error.cause = saying.cause;
+    error.message += ": " + line_from(stderr_tail, at);
+    break;
+  }
+  return error;
+}
+
+}  // namespace dbm::postgres
