@@ -18,36 +18,47 @@ using migration::LedgerState;
 Result<> refuse_ledger(const Judgement& judgement, bool take_over) {
   switch (judgement.state) {
     case LedgerState::Absent:
-    case LedgerState::Ours: return {};
+    case LedgerState::Ours:
+      return {};
     case LedgerState::OtherOwner:
     case LedgerState::IdentityChanged:
       if (take_over) return {};
       break;
     case LedgerState::ForeignSchema:
-    case LedgerState::Newer: break;
+    case LedgerState::Newer:
+      break;
   }
   return ledger_error(judgement);
 }
 
 /// The fence is ours to take, as one condition: what was looked at may have changed since.
-std::string epoch_sql(const migration::RunRequest& request, const Identity& identity, const std::string& ledger_id,
-                      const std::string& new_run) {
-  const std::string schema = quote_ident(request.target.ledger_schema), run = quote_literal(new_run) + "::uuid";
-  const auto is = [](const std::string& column, const std::string& value) { return column + " = " + quote_literal(value); };
-  // An open run with the same spec and source goes on under its old name, with its batch, plan digest and backup.
-  std::string sql = "UPDATE " + schema + ".fence SET epoch = epoch + 1, " + is("holder", request.holder) + ", run = coalesce((SELECT r.run FROM " +
-                    schema + ".run r WHERE r.outcome IS NULL AND " + is("r.spec_digest", request.spec_digest) + " AND " +
-                    is("r.source_digest", request.source_digest) + " ORDER BY r.epoch DESC LIMIT 1), " + run + ")";
-  sql += ", " + is("owner_cluster", request.owner.cluster_id) + ", " + is("owner_namespace", request.owner.namespace_) + ", " +
-         is("owner_name", request.owner.name) + ", " + is("timeline", identity.timeline) + ", " + is("database", identity.database) +
-         ", system_identifier = coalesce(nullif(" + quote_literal(identity.system_identifier) + ", ''), system_identifier)";
+std::string epoch_sql(const migration::RunRequest& request, const Identity& identity,
+                      const std::string& ledger_id, const std::string& new_run) {
+  const std::string schema = quote_ident(request.target.ledger_schema),
+                    run = quote_literal(new_run) + "::uuid";
+  const auto is = [](const std::string& column, const std::string& value) {
+    return column + " = " + quote_literal(value);
+  };
+  // An open run with the same spec and source goes on under its old name, with its batch, plan digest and
+  // backup.
+  std::string sql = "UPDATE " + schema + ".fence SET epoch = epoch + 1, " + is("holder", request.holder) +
+                    ", run = coalesce((SELECT r.run FROM " + schema + ".run r WHERE r.outcome IS NULL AND " +
+                    is("r.spec_digest", request.spec_digest) + " AND " +
+                    is("r.source_digest", request.source_digest) + " ORDER BY r.epoch DESC LIMIT 1), " + run +
+                    ")";
+  sql += ", " + is("owner_cluster", request.owner.cluster_id) + ", " +
+         is("owner_namespace", request.owner.namespace_) + ", " + is("owner_name", request.owner.name) +
+         ", " + is("timeline", identity.timeline) + ", " + is("database", identity.database) +
+         ", system_identifier = coalesce(nullif(" + quote_literal(identity.system_identifier) +
+         ", ''), system_identifier)";
   sql += " WHERE " + is("ledger_id", ledger_id) + " AND (SELECT pg_catalog.max(v.version) FROM " + schema +
          ".ledger_version v) = " + std::to_string(ledger_version());
   if (!request.take_over) {
-    sql += " AND " + is("owner_namespace", request.owner.namespace_) + " AND " + is("owner_name", request.owner.name) +
-           " AND owner_cluster IN ('local', " + quote_literal(request.owner.cluster_id) + ")";
-    sql += " AND " + is("database", identity.database) + " AND (system_identifier = '' OR " + quote_literal(identity.system_identifier) +
-           " IN ('', system_identifier))";
+    sql += " AND " + is("owner_namespace", request.owner.namespace_) + " AND " +
+           is("owner_name", request.owner.name) + " AND owner_cluster IN ('local', " +
+           quote_literal(request.owner.cluster_id) + ")";
+    sql += " AND " + is("database", identity.database) + " AND (system_identifier = '' OR " +
+           quote_literal(identity.system_identifier) + " IN ('', system_identifier))";
   }
   return sql + " RETURNING epoch, run";
 }
@@ -67,7 +78,8 @@ Holding::~Holding() {
     (void)release_run_lock(*work_, context_.fence.lock_key);
 }
 
-Result<std::unique_ptr<Holding>> Holding::take(const migration::RunRequest& request, Deadline deadline, const std::stop_token& stop) {
+Result<std::unique_ptr<Holding>> Holding::take(const migration::RunRequest& request, Deadline deadline,
+                                               const std::stop_token& stop) {
   std::unique_ptr<Holding> holding{new Holding{request}};
   auto done = holding->open_sessions(deadline, stop);
   if (done) done = holding->lock_ledger(deadline, stop);  // from here on no other run executes anything
@@ -82,7 +94,8 @@ Result<> Holding::open_sessions(Deadline deadline, const std::stop_token& stop) 
   bool options_refused = false;
   const auto settings = run_settings(RunRole::Watch, 0);
   // The watch goes first and tells the version: an unknown setting would be refused.
-  auto watch = connect_with_settings(target, "dbmigration/" + run_name_ + "/watch", settings, options_refused, deadline, stop);
+  auto watch = connect_with_settings(target, "dbmigration/" + run_name_ + "/watch", settings, options_refused,
+                                     deadline, stop);
   if (!watch) return watch.error();
   watch_.emplace(std::move(*watch));
   auto seen = look(*watch_, target.ledger_schema, {{read_back_sql(settings)}, {}}, deadline, stop);
@@ -99,7 +112,8 @@ Result<> Holding::open_sessions(Deadline deadline, const std::stop_token& stop) 
     const auto set = watch_->exec(set_sql(settings), {}, deadline, stop);
     if (!set) return set.error();
   }
-  const auto acceptable = refuse_ledger(judge(*seen, target.ledger_schema, request_.owner), request_.take_over);
+  const auto acceptable =
+      refuse_ledger(judge(*seen, target.ledger_schema, request_.owner), request_.take_over);
   if (!acceptable) return acceptable;
   const auto may_create = refuse_without_create(*seen, target.ledger_schema);
   if (!may_create) return may_create;
@@ -108,9 +122,11 @@ Result<> Holding::open_sessions(Deadline deadline, const std::stop_token& stop) 
   return open_work(options_refused, version_num, deadline, stop);
 }
 
-Result<> Holding::open_work(bool options_refused, int version_num, Deadline deadline, const std::stop_token& stop) {
+Result<> Holding::open_work(bool options_refused, int version_num, Deadline deadline,
+                            const std::stop_token& stop) {
   const auto settings = run_settings(RunRole::Work, version_num);
-  auto work = connect_with_settings(request_.target, "dbmigration/" + run_name_, settings, options_refused, deadline, stop);
+  auto work = connect_with_settings(request_.target, "dbmigration/" + run_name_, settings, options_refused,
+                                    deadline, stop);
   if (!work) return work.error();
   work_.emplace(std::move(*work));
   const auto read_back = work_->exec(read_back_sql(settings), {}, deadline, stop);
@@ -149,7 +165,8 @@ Result<> Holding::lock_ledger(Deadline deadline, const std::stop_token& stop) {
   return upgrade_ledger(*work_, request_.target.ledger_schema, seen_->look.version, deadline, stop);
 }
 
-/// The first run of all: under a lock that needs no ledger, look again, create, take the ledger's own lock too.
+/// The first run of all: under a lock that needs no ledger, look again, create, take the ledger's own lock
+/// too.
 Result<> Holding::make_ledger(Deadline deadline, const std::stop_token& stop) {
   const auto& schema = request_.target.ledger_schema;
   const auto bootstrap = bootstrap_lock_key(seen_->look.identity.database, schema);
@@ -177,7 +194,8 @@ Result<> Holding::take_epoch(Deadline deadline, const std::stop_token& stop) {
   const auto& look_then = seen_->look;
   DBM_EFFECT_REPLY(taking, "run.epoch");
   if (taking.must_fail()) return work_->lose();
-  const auto rows = work_->exec(epoch_sql(request_, look_then.identity, look_then.fence->ledger_id, run_name_), {}, deadline, stop);
+  const auto rows = work_->exec(
+      epoch_sql(request_, look_then.identity, look_then.fence->ledger_id, run_name_), {}, deadline, stop);
   if (taking.reply_lost()) return work_->lose();
   if (!rows) return rows.error().during("take a new epoch");
   taking.done();
@@ -189,9 +207,11 @@ Result<> Holding::take_epoch(Deadline deadline, const std::stop_token& stop) {
   // Not ours, or not any more: say what it is now.
   const auto seen = look(*watch_, request_.target.ledger_schema, {}, deadline, stop);
   if (!seen) return seen.error();
-  const auto acceptable = refuse_ledger(judge(*seen, request_.target.ledger_schema, request_.owner), request_.take_over);
+  const auto acceptable =
+      refuse_ledger(judge(*seen, request_.target.ledger_schema, request_.owner), request_.take_over);
   if (!acceptable) return acceptable;
-  return Error{ErrorKind::Transient, "ProgressingWithRetry", "the ledger changed while the run began", "LedgerChanged"};
+  return Error{ErrorKind::Transient, "ProgressingWithRetry", "the ledger changed while the run began",
+               "LedgerChanged"};
 }
 
 Result<> Holding::release() {

@@ -15,9 +15,11 @@ namespace dbm::postgres {
 /// What a run holds. Destroying it gives the lock back. Not movable: threads and pointers lead into it.
 class Holding {
  public:
-  /// Waiting/WaitingForLock, Terminal reasons of API.md's table (ForeignSchema, OtherOwner, IdentityChanged, LedgerNewer,
-  /// SuperuserLogin, InsufficientPrivilege, TransactionPooling, ServerTooOld), Transient for a standby and the network.
-  static Result<std::unique_ptr<Holding>> take(const migration::RunRequest& request, Deadline deadline, const std::stop_token& stop);
+  /// Waiting/WaitingForLock, Terminal reasons of API.md's table (ForeignSchema, OtherOwner, IdentityChanged,
+  /// LedgerNewer, SuperuserLogin, InsufficientPrivilege, TransactionPooling, ServerTooOld), Transient for a
+  /// standby and the network.
+  static Result<std::unique_ptr<Holding>> take(const migration::RunRequest& request, Deadline deadline,
+                                               const std::stop_token& stop);
 
   ~Holding();
   Holding(const Holding&) = delete;

@@ -18,39 +18,53 @@ std::vector<std::string> say_applied(const std::string& history, const std::stri
   const std::string none = " AND NOT EXISTS (SELECT FROM " + history +
                            " a WHERE a.version_key = h.version_key AND a.status IN ('applied', 'baseline'))";
   std::vector<std::string> steps;
-  steps.push_back("UPDATE " + history + " h SET finished = pg_catalog.clock_timestamp()" + is_key + " AND h.status = 'applied' AND h.finished IS NULL");
-  steps.push_back("UPDATE " + history + " h SET status = 'applied'" + std::string(kClose) + is_key + " AND h.status = 'running'" + none);
+  steps.push_back("UPDATE " + history + " h SET finished = pg_catalog.clock_timestamp()" + is_key +
+                  " AND h.status = 'applied' AND h.finished IS NULL");
+  steps.push_back("UPDATE " + history + " h SET status = 'applied'" + std::string(kClose) + is_key +
+                  " AND h.status = 'running'" + none);
   // After a failure, or after an applied row was made pending: a new row like the newest.
   steps.push_back(
       "INSERT INTO " + history +
-      " (version, version_key, name, batch, status, checksum, checksum_normalised, rollback_checksum, rollback_sql, statements,"
+      " (version, version_key, name, batch, status, checksum, checksum_normalised, rollback_checksum, "
+      "rollback_sql, statements,"
       " statements_done, finished, execution_ms, backup_id, plan_digest, run, epoch)"
-      " SELECT h.version, h.version_key, h.name, h.batch, 'applied', h.checksum, h.checksum_normalised, h.rollback_checksum, h.rollback_sql,"
+      " SELECT h.version, h.version_key, h.name, h.batch, 'applied', h.checksum, h.checksum_normalised, "
+      "h.rollback_checksum, h.rollback_sql,"
       " h.statements, h.statements, pg_catalog.clock_timestamp(), 0, h.backup_id, h.plan_digest, " +
-      quote_literal(fence.run) + "::uuid, " + std::to_string(fence.epoch) + " FROM " + history + " h" + is_key + none + " ORDER BY h.id DESC LIMIT 1");
+      quote_literal(fence.run) + "::uuid, " + std::to_string(fence.epoch) + " FROM " + history + " h" +
+      is_key + none + " ORDER BY h.id DESC LIMIT 1");
   return steps;
 }
 
 std::vector<std::string> say_pending(const std::string& history, const std::string& key) {
   const std::string is_key = " WHERE h.version_key = " + quote_literal(key);
   return {"UPDATE " + history + " h SET status = 'failed'" + std::string(kClose) +
-              ", error_text = coalesce(error_text, 'made pending by a person')" + is_key + " AND h.status = 'running'",
-          "UPDATE " + history + " h SET status = 'superseded'" + std::string(kClose) + is_key + " AND h.status IN ('applied', 'baseline')"};
+              ", error_text = coalesce(error_text, 'made pending by a person')" + is_key +
+              " AND h.status = 'running'",
+          "UPDATE " + history + " h SET status = 'superseded'" + std::string(kClose) + is_key +
+              " AND h.status IN ('applied', 'baseline')"};
 }
 
 }  // namespace
 
-Result<> resolve_version(RunContext& run, const std::string& version, bool applied, Deadline deadline, const std::stop_token& stop) {
+Result<> resolve_version(RunContext& run, const std::string& version, bool applied, Deadline deadline,
+                         const std::stop_token& stop) {
   const auto parsed = script::parse_version(version);
-  if (!parsed) return Error{ErrorKind::Terminal, "InvalidSpec", "resolve: \"" + version + "\" is no version", "InvalidValue"};
+  if (!parsed)
+    return Error{ErrorKind::Terminal, "InvalidSpec", "resolve: \"" + version + "\" is no version",
+                 "InvalidValue"};
   const std::string history = quote_ident(run.fence.schema) + ".history";
-  const auto known = run.work->exec("SELECT FROM " + history + " WHERE version_key = " + quote_literal(parsed->key) + " LIMIT 1", {}, deadline, stop);
+  const auto known = run.work->exec(
+      "SELECT FROM " + history + " WHERE version_key = " + quote_literal(parsed->key) + " LIMIT 1", {},
+      deadline, stop);
   if (!known) return known.error();
   if (known->size() == 0)
-    return Error{ErrorKind::Terminal, "InvalidSpec", "resolve: the ledger has no row of version " + version, "InvalidValue"};
+    return Error{ErrorKind::Terminal, "InvalidSpec", "resolve: the ledger has no row of version " + version,
+                 "InvalidValue"};
 
   std::vector<std::string> steps{enter_sql(run.fence)};
-  const auto said = applied ? say_applied(history, parsed->key, run.fence) : say_pending(history, parsed->key);
+  const auto said =
+      applied ? say_applied(history, parsed->key, run.fence) : say_pending(history, parsed->key);
   steps.insert(steps.end(), said.begin(), said.end());
   DBM_EFFECT_REPLY(resolving, "run.resolve");
   if (resolving.must_fail()) return run.work->lose();

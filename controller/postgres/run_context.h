@@ -9,6 +9,8 @@
 
 namespace dbm::postgres {
 
+struct CheckBaseline;
+
 /// One run between lock and unlock. All pointers outlive it. Used by one thread at a time: while a verb of
 /// the run executes, it alone uses `work`; between verbs a thread of the run keeps `work` from falling
 /// silent.
@@ -21,7 +23,9 @@ struct RunContext {
   int server_version = 0;              ///< 150018
   std::int64_t batch = 0;              ///< set by open()
   std::string plan_digest, backup_id;  ///< of the run's row, for the history
-  std::string login;                   ///< the role the server took us for
+  const CheckBaseline* baseline =
+      nullptr;        ///< the database before this run touched it; null when it goes on after a crash
+  std::string login;  ///< the role the server took us for
   /// Must follow each reset (RESET ALL …) on `work`; empty unless a session pooler refused `options`.
   std::string after_reset;
 };

@@ -1,0 +1,192 @@
+#include "postgres/run.h"
+
+#include <utility>
+
+#include "base/inject.h"
+#include "base/log.h"
+#include "postgres/apply.h"
+#include "postgres/dump.h"
+#include "postgres/inspect.h"
+#include "postgres/rehearse.h"
+#include "postgres/run_row.h"
+#include "postgres/settle.h"
+#include "postgres/sqlstate.h"
+
+namespace dbm::postgres {
+namespace {
+
+// Our own short steps: long enough for a slow server, bounded all the same.
+Deadline step_deadline() { return Deadline::after(std::chrono::minutes{2}); }
+
+std::string json_literal(const std::string& json) { return quote_literal(json) + "::jsonb"; }
+
+/// Opens the run's row, or takes up the one that is open under this run's id; gives back the row as it then
+/// is, and whether no script of the run has left anything in the history.
+std::string open_row_sql(const Fence& fence, const migration::RunRequest& request,
+                         const migration::Plan& plan) {
+  const std::string schema = quote_ident(fence.schema);
+  std::string sql = "INSERT INTO " + schema +
+                    ".run AS r (run, batch, epoch, generation, spec_digest, source_digest, plan_digest, "
+                    "plan, holder) VALUES (";
+  sql += quote_literal(fence.run) + "::uuid, 1 + greatest((SELECT coalesce(max(h.batch), 0) FROM " + schema +
+         ".history h), (SELECT coalesce(max(o.batch), 0) FROM " + schema + ".run o)), " +
+         std::to_string(fence.epoch) + ", " + std::to_string(request.generation);
+  for (const auto* text : {&request.spec_digest, &request.source_digest, &plan.digest})
+    sql += ", " + quote_literal(*text);
+  sql += ", " + json_literal(plan_json(plan)) + ", " + quote_literal(request.holder) + ")";
+  sql +=
+      " ON CONFLICT (run) DO UPDATE SET epoch = excluded.epoch, generation = excluded.generation, holder = "
+      "excluded.holder, failure = NULL";
+  return sql + " RETURNING " + run_columns() + ", NOT EXISTS (SELECT FROM " + schema +
+         ".history h WHERE h.run = r.run AND h.status <> 'failed')";
+}
+
+std::string supersede_sql(const Fence& fence) {
+  return "UPDATE " + quote_ident(fence.schema) +
+         ".run SET outcome = 'Superseded', finished = pg_catalog.clock_timestamp() WHERE outcome IS NULL AND "
+         "run <> " +
+         quote_literal(fence.run) + "::uuid";
+}
+
+}  // namespace
+
+Result<> PostgresRun::settle(Deadline deadline, const std::stop_token& stop) {
+  const auto use = holding_->use_work();
+  const auto settled = postgres::settle(context(), deadline, stop);
+  if (!settled) return settled.error().during("settle what an earlier run left open");
+  for (const auto& line : settled->lines) log::info(line);
+  return {};
+}
+
+Result<migration::Inspection> PostgresRun::inspect() {
+  const auto use = holding_->use_work();
+  const auto& request = holding_->request();
+  return postgres::inspect(*context().work, request.target.ledger_schema,
+                           {request.spec->history_limit, request.owner, request.take_over}, step_deadline(),
+                           {});
+}
+
+Result<> PostgresRun::open(const migration::Plan& plan) {
+  const auto use = holding_->use_work();
+  const Fence& fence = context().fence;
+  const std::string steps[] = {enter_sql(fence), supersede_sql(fence),
+                               open_row_sql(fence, holding_->request(), plan)};
+  DBM_EFFECT_REPLY(opening, "run.open");
+  if (opening.must_fail()) return context().work->lose();
+  const auto answer = context().work->pipeline(steps, step_deadline());
+  if (opening.reply_lost()) return context().work->lose();
+  if (answer.error) return at_own_step(*answer.error).during("open the run");
+  opening.done();
+  row_ = read_run_row(answer.rows.back(), 0);
+  untouched_ = answer.rows.back().boolean(0, 15);
+  context().batch = row_.batch;
+  context().plan_digest = row_.plan_digest;
+  if (row_.backup) context().backup_id = row_.backup->id;
+  return {};
+}
+
+// A dump has connections of its own: meanwhile *work* is kept alive.
+Result<migration::DumpFacts> PostgresRun::dump(bool schema_only, const migration::DumpSink& sink,
+                                               Deadline deadline, const std::stop_token& stop,
+                                               const migration::ProgressSink& progress) {
+  return dump_database(holding_->request().target, *holding_->request().spec, schema_only, sink, deadline,
+                       stop, progress);
+}
+
+Result<migration::Rehearsal> PostgresRun::rehearse(const migration::Plan& plan, Deadline deadline,
+                                                   const std::stop_token& stop,
+                                                   const migration::ProgressSink& progress) {
+  const auto use = holding_->use_work();
+  return postgres::rehearse(context(), plan, deadline, stop, progress);
+}
+
+Result<> PostgresRun::apply(const migration::Plan& plan, Deadline deadline, const std::stop_token& stop,
+                            const migration::ProgressSink& progress,
+                            const std::function<void(const migration::AppliedScript&)>& applied) {
+  // What was there before can be told from what the scripts did only while they have done nothing.
+  if (untouched_ && !baseline_ && !plan.pending.empty()) {
+    auto baseline = take_baseline(check_request(plan), deadline, stop);
+    if (!baseline) return baseline.error().during("look at the schema before");
+    baseline_ = std::move(*baseline);
+    context().baseline = &*baseline_;
+  }
+  const auto use = holding_->use_work();
+  untouched_ = false;
+  return apply_pending(context(), plan, deadline, stop, progress, applied);
+}
+
+CheckRequest PostgresRun::check_request(const migration::Plan& plan) {
+  return {&holding_->request().target, holding_->request().spec, &plan, baseline_ ? &*baseline_ : nullptr};
+}
+
+Result<migration::ChecksStatus> PostgresRun::check(migration::Gate gate, const migration::Plan& plan,
+                                                   Deadline deadline, const std::stop_token& stop) {
+  return check_gate(gate, check_request(plan), deadline, stop);
+}
+
+Result<> PostgresRun::update_row(const std::string& assignments) {
+  const auto use = holding_->use_work();
+  const Fence& fence = context().fence;
+  const std::string steps[] = {enter_sql(fence), "UPDATE " + quote_ident(fence.schema) + ".run SET " +
+                                                     assignments +
+                                                     " WHERE run = " + quote_literal(fence.run) + "::uuid"};
+  const auto answer = context().work->pipeline(steps, step_deadline());
+  if (answer.error) return at_own_step(*answer.error).during("record in the run's row");
+  return {};
+}
+
+Result<> PostgresRun::record_backup(const migration::BackupStatus& backup) {
+  DBM_EFFECT_REPLY(recording, "run.record-backup");
+  if (recording.must_fail()) return context().work->lose();
+  const auto recorded = update_row("backup = " + json_literal(to_json(backup)));
+  if (recording.reply_lost()) return context().work->lose();
+  if (!recorded) return recorded;
+  recording.done();
+  row_.backup = backup;
+  context().backup_id = backup.id;
+  return {};
+}
+
+Result<> PostgresRun::record_rehearsal(const migration::DryRunStatus& dry_run) {
+  DBM_EFFECT_REPLY(recording, "run.record-rehearsal");
+  if (recording.must_fail()) return context().work->lose();
+  const auto recorded = update_row("dry_run = " + json_literal(to_json(dry_run)));
+  if (recording.reply_lost()) return context().work->lose();
+  if (!recorded) return recorded;
+  recording.done();
+  row_.dry_run = dry_run;
+  return {};
+}
+
+Result<> PostgresRun::record_checks(const migration::ChecksStatus& checks) {
+  DBM_EFFECT_REPLY(recording, "run.record-checks");
+  if (recording.must_fail()) return context().work->lose();
+  const auto recorded = update_row("checks = " + json_literal(to_json(checks)));
+  if (recording.reply_lost()) return context().work->lose();
+  if (!recorded) return recorded;
+  recording.done();
+  row_.checks = checks;
+  return {};
+}
+
+Result<> PostgresRun::finish(const std::optional<Error>& failure) {
+  const bool over = !failure || failure->kind == ErrorKind::Terminal;
+  const bool validated = !failure || failure->reason == "ValidationFailed";
+  std::string assignments = "failure = " + (failure ? json_literal(failure_json(*failure)) : "NULL");
+  if (over)
+    assignments += ", outcome = " + quote_literal(failure ? failure->reason : "Succeeded") +
+                   ", finished = pg_catalog.clock_timestamp()";
+  if (validated) assignments += ", validated = true";
+
+  DBM_EFFECT_REPLY(finishing, "run.finish");
+  if (finishing.must_fail()) return context().work->lose();
+  const auto recorded = update_row(assignments);
+  if (finishing.reply_lost()) return context().work->lose();
+  if (!recorded) return recorded;
+  finishing.done();
+  if (over) row_.outcome = failure ? failure->reason : "Succeeded";
+  row_.validated = row_.validated || validated;
+  return holding_->release();
+}
+
+}  // namespace dbm::postgres
