@@ -29,12 +29,14 @@ asan:  ## the same under AddressSanitizer and UBSan: build/asan
 	@cmake --preset asan >/dev/null
 	@cmake --build --preset asan -j $(JOBS)
 
-test: setup dev asan  ## every test, from nothing: what must pass before a change lands
+test: setup build dev asan  ## every test, from nothing: what must pass before a change lands
 	@status=0; \
 	echo "== unit, golden, architecture, integration, fault"; \
 	$(CTEST) --test-dir build/dev || status=1; \
 	echo "== unit, integration and a crash workload, under AddressSanitizer and UBSan"; \
 	$(CTEST) --test-dir build/asan -L 'unit|integration|fault' || status=1; \
+	echo "== the release"; \
+	tools/check-release.sh || status=1; \
 	exit $$status
 
 run: build  ## the demo: a real migration through every phase on a throw-away PostgreSQL

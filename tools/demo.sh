@@ -149,12 +149,14 @@ if [ "$canary" != 3 ] || [ "$twice" != 0 ]; then fail "the canary is $canary (3 
 say "${green}canary: 3. The script took effect once, and every reading was doubled once.${plain}"
 
 heading "Your own database"
+say "The login must own the tables it changes and be no superuser. In this folder:"
 cat <<'TEXT'
-  export ORDERS_URL=postgres://USER:PASSWORD@HOST:5432/orders     # a login that owns the tables, no superuser
-  mkdir -p scripts && build/dbm create first_change --dir scripts # then write the SQL into the file it names
-  cp migrations/examples/orders.yaml .                            # says: scripts/, Secret orders-db
-  build/dbm plan  -f orders.yaml --secret orders-db=url:env:ORDERS_URL
-  build/dbm apply -f orders.yaml --secret orders-db=url:env:ORDERS_URL
+
+  export ORDERS_URL=postgres://USER:PASSWORD@HOST:5432/DATABASE
+  mkdir -p orders/scripts && cp migrations/examples/orders.yaml orders/
+  echo 'CREATE TABLE notes (id bigint PRIMARY KEY, body text);' > orders/scripts/0001_notes.sql
+  build/dbm plan -f orders/orders.yaml --secret orders-db=url:env:ORDERS_URL
+  build/dbm apply -f orders/orders.yaml --secret orders-db=url:env:ORDERS_URL
 TEXT
 say
 say "${dim}Took $((SECONDS - started)) s. The server and all that was made for this are removed.${plain}"
