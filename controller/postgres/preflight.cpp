@@ -1,0 +1,146 @@
+#include "postgres/preflight.h"
+
+#include <array>
+#include <map>
+#include <set>
+
+#include "postgres/blockers.h"
+#include "postgres/client_tools.h"
+#include "postgres/content.h"
+#include "postgres/sql_words.h"
+
+namespace dbm::postgres {
+namespace {
+
+constexpr int kOldestServer = 140'000;
+
+// Membership that allows SET ROLE: its own option since 16.
+constexpr const char* kRights = R"sql(
+SELECT r.rolsuper, r.rolbypassrls, SESSION_USER::text, pg_catalog.current_database()::text,
+       pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'),
+       (SELECT pg_catalog.pg_get_userbyid(nspowner)::text FROM pg_catalog.pg_namespace WHERE nspname = $1),
+       (SELECT oid IS NOT NULL FROM pg_catalog.pg_roles WHERE rolname = $2),
+       (SELECT pg_catalog.pg_has_role(SESSION_USER, oid, 'MEMBER') FROM pg_catalog.pg_roles WHERE rolname = $2),
+       pg_catalog.pg_database_size(pg_catalog.current_database()),
+       pg_catalog.pg_has_role(SESSION_USER, 'pg_read_all_stats', 'USAGE')
+FROM pg_catalog.pg_roles r WHERE r.rolname = SESSION_USER
+)sql";
+
+// Tables as scripts write them, and whether the role owns them (superusers and members of the owner do).
+constexpr const char* kOwners = R"sql(
+SELECT pg_catalog.pg_get_userbyid(c.relowner)::text, pg_catalog.pg_has_role($2, c.relowner, 'USAGE')
+FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1)
+)sql";
+
+Error denied(std::string message, std::string remedy, std::string cause = "InsufficientPrivilege") {
+  Error error{ErrorKind::Terminal, "PermissionDenied", std::move(message), std::move(cause)};
+  error.remedy = std::move(remedy);
+  return error;
+}
+
+Result<> judge_login(const Rows& row, const migration::Target& target) {
+  const std::string login(row.text(0, 2));
+  if (target.allow_superuser) return {};
+  const char* what = row.boolean(0, 0)   ? "a superuser"
+                     : row.boolean(0, 1) ? "allowed to bypass row security"
+                                         : nullptr;
+  if (what == nullptr) return {};
+  return denied("login " + login + " is " + what + ": a script could do anything to the whole server",
+                "use a login that owns the ledger and is a member of the tables' owner, or set "
+                "allowSuperuser in the operator's configuration",
+                "SuperuserLogin");
+}
+
+Result<> judge_rights(const Rows& row, const migration::Target& target) {
+  const std::string login(row.text(0, 2)), database(row.text(0, 3));
+  if (row.is_null(0, 5) && !row.boolean(0, 4))
+    return denied(
+        "login " + login + " may not create schema " + target.ledger_schema + " in database " + database,
+        "GRANT CREATE ON DATABASE " + quote_ident(database) + " TO " + quote_ident(login));
+  if (target.role.empty()) return {};
+  if (row.is_null(0, 6))
+    return denied("role " + target.role + " (spec.role) does not exist",
+                  "create it, or name another in spec.role");
+  if (!row.boolean(0, 7))
+    return denied("login " + login + " may not SET ROLE " + target.role,
+                  "GRANT " + quote_ident(target.role) + " TO " + quote_ident(login));
+  return {};
+}
+
+/// Tables whose definition a pending statement changes, with the script that does.
+std::map<std::string, std::string> altered_tables(const migration::Plan& plan) {
+  std::map<std::string, std::string> tables;
+  for (const auto& pending : plan.pending)
+    for (const auto& named : pending.analysis.named) {
+      const auto words = sql_words(named.text, 12);
+      WordReader reader{words};
+      std::string table;
+      if (reader.take({"alter", "table"}) || reader.take({"drop", "table"}))
+        table = reader.take_name();
+      else if (named.what.kind.starts_with("CREATE INDEX"))
+        table = named.what.relation;
+      if (!table.empty()) tables.emplace(table, pending.script.forward.name);
+    }
+  return tables;
+}
+
+/// A table that is not there may come from an earlier script: nothing is said about it.
+Result<> judge_ownership(Session& session, const migration::Plan& plan, const std::string& role,
+                         Deadline deadline, const std::stop_token& stop) {
+  for (const auto& [table, script] : altered_tables(plan)) {
+    const std::array<Param, 2> params{table, role};
+    const auto rows = session.exec(kOwners, params, deadline, stop);
+    if (!rows && rows.error().kind != ErrorKind::Terminal) return rows.error();
+    if (!rows || rows->size() == 0 || rows->boolean(0, 1)) continue;
+    const std::string owner(rows->text(0, 0));
+    Error error =
+        denied(script + " changes table " + table + ", which belongs to " + owner + ": " + role +
+                   " is no member of it",
+               "set spec.role to " + owner + ", or GRANT " + quote_ident(owner) + " TO " + quote_ident(role));
+    error.at.file = script;
+    return error;
+  }
+  return {};
+}
+
+/// What the backup needs: programs of the server's version, and the right to read every table.
+Result<> judge_backup(Session& session, const migration::Spec& spec, Deadline deadline,
+                      const std::stop_token& stop) {
+  if (spec.backup.method == migration::BackupMethod::None) return {};
+  for (const char* program : {"pg_dump", "pg_restore"})
+    if (const auto tool = find_client(program, session.server_version()); !tool) return tool.error();
+  const auto tables = list_tables(session, deadline, stop);
+  return tables ? Result<>{} : tables.error();
+}
+
+}  // namespace
+
+Result<migration::Preflight> look_first(Session& session, const migration::Target& target,
+                                        const migration::Spec& spec, const migration::Plan& plan,
+                                        Deadline deadline, const std::stop_token& stop) {
+  if (session.server_version() < kOldestServer)
+    return Error{ErrorKind::Terminal, "InvalidSpec",
+                 "the server is PostgreSQL " + std::to_string(session.server_version() / 10'000) +
+                     "; 14 is the oldest that is supported",
+                 "ServerTooOld"};
+  const std::array<Param, 2> params{target.ledger_schema, target.role};
+  const auto rights = session.exec(kRights, params, deadline, stop);
+  if (!rights) return rights.error();
+  if (auto judged = judge_login(*rights, target); !judged) return judged.error();
+  if (auto judged = judge_rights(*rights, target); !judged) return judged.error();
+  const std::string role = target.role.empty() ? std::string(rights->text(0, 2)) : target.role;
+  if (auto judged = judge_ownership(session, plan, role, deadline, stop); !judged) return judged.error();
+  if (auto judged = judge_backup(session, spec, deadline, stop); !judged) return judged.error();
+
+  migration::Preflight found;
+  found.database_bytes = static_cast<std::uint64_t>(rights->number(0, 8));
+  if (!rights->boolean(0, 9))
+    found.warnings.push_back("states and ages of other sessions are hidden: GRANT pg_read_all_stats TO " +
+                             quote_ident(std::string(rights->text(0, 2))) + " shows who holds a lock");
+  auto blockers = find_blockers(session, deadline, stop);
+  if (!blockers) return blockers.error();
+  found.blockers = std::move(*blockers);
+  return found;
+}
+
+}  // namespace dbm::postgres
