@@ -106,7 +106,7 @@ class ScriptInTransaction {
   }
 
   Result<> ask_checks() {
-    const CheckRequest request{context().target, context().spec, &execution_.plan};
+    const CheckRequest request{context().target, context().spec, &execution_.plan, context().baseline};
     const auto asked =
         check_in_transaction(*context().work, request, kInTransactionBudget, execution_.watch.deadline(), {});
     return asked ? refuse_failed(*asked) : asked.error();
