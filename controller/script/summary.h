@@ -3,6 +3,7 @@
 
 #include <array>
 #include <string_view>
+#include <unordered_set>
 
 #include "script/lexer.h"
 
@@ -55,6 +56,9 @@ class Summary {
 
 /// The summary of a whole statement's text.
 Summary summarise(std::string_view text);
+
+/// Adds the words of a list with blanks between them. The list must live as long as the set.
+void add_words(std::string_view list, std::unordered_set<std::string_view>& words);
 
 /// Functions of PostgreSQL that change neither the session nor anything a check would look at, and the words
 /// that stand before a parenthesis without being a call. In lower case.

@@ -14,108 +14,23 @@ using nlohmann::json;
 namespace {
 
 /// Words PostgreSQL 15 does not take as the name of a table or column without quotes (manual, appendix C).
+constexpr std::string_view kReserved =
+    "all analyse analyze and any array as asc asymmetric authorization binary both case cast check "
+    "collate collation column concurrently constraint create cross current_catalog current_date "
+    "current_role current_schema current_time current_timestamp current_user default deferrable desc "
+    "distinct do else end except false fetch for foreign freeze from full grant group having ilike "
+    "in initially inner intersect into is isnull join lateral leading left like limit localtime "
+    "localtimestamp natural not notnull null offset on only or order outer overlaps placing primary "
+    "references returning right select session_user similar some symmetric system_user table "
+    "tablesample then to trailing true union unique user using variadic verbose when where window "
+    "with ";
+
 const std::unordered_set<std::string_view>& reserved() {
-  static const std::unordered_set<std::string_view> words{"all",
-                                                          "analyse",
-                                                          "analyze",
-                                                          "and",
-                                                          "any",
-                                                          "array",
-                                                          "as",
-                                                          "asc",
-                                                          "asymmetric",
-                                                          "authorization",
-                                                          "binary",
-                                                          "both",
-                                                          "case",
-                                                          "cast",
-                                                          "check",
-                                                          "collate",
-                                                          "collation",
-                                                          "column",
-                                                          "concurrently",
-                                                          "constraint",
-                                                          "create",
-                                                          "cross",
-                                                          "current_catalog",
-                                                          "current_date",
-                                                          "current_role",
-                                                          "current_schema",
-                                                          "current_time",
-                                                          "current_timestamp",
-                                                          "current_user",
-                                                          "default",
-                                                          "deferrable",
-                                                          "desc",
-                                                          "distinct",
-                                                          "do",
-                                                          "else",
-                                                          "end",
-                                                          "except",
-                                                          "false",
-                                                          "fetch",
-                                                          "for",
-                                                          "foreign",
-                                                          "freeze",
-                                                          "from",
-                                                          "full",
-                                                          "grant",
-                                                          "group",
-                                                          "having",
-                                                          "ilike",
-                                                          "in",
-                                                          "initially",
-                                                          "inner",
-                                                          "intersect",
-                                                          "into",
-                                                          "is",
-                                                          "isnull",
-                                                          "join",
-                                                          "lateral",
-                                                          "leading",
-                                                          "left",
-                                                          "like",
-                                                          "limit",
-                                                          "localtime",
-                                                          "localtimestamp",
-                                                          "natural",
-                                                          "not",
-                                                          "notnull",
-                                                          "null",
-                                                          "offset",
-                                                          "on",
-                                                          "only",
-                                                          "or",
-                                                          "order",
-                                                          "outer",
-                                                          "overlaps",
-                                                          "placing",
-                                                          "primary",
-                                                          "references",
-                                                          "returning",
-                                                          "right",
-                                                          "select",
-                                                          "session_user",
-                                                          "similar",
-                                                          "some",
-                                                          "symmetric",
-                                                          "system_user",
-                                                          "table",
-                                                          "tablesample",
-                                                          "then",
-                                                          "to",
-                                                          "trailing",
-                                                          "true",
-                                                          "union",
-                                                          "unique",
-                                                          "user",
-                                                          "using",
-                                                          "variadic",
-                                                          "verbose",
-                                                          "when",
-                                                          "where",
-                                                          "window",
-                                                          "with"};
+  static const std::unordered_set<std::string_view> words = [] {
+    std::unordered_set<std::string_view> all;
+    add_words(kReserved, all);
+    return all;
+  }();
   return words;
 }
 
