@@ -1,0 +1,97 @@
+#include "postgres/sqlstate.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace dbm::postgres {
+namespace {
+
+ServerError report(const std::string& sqlstate, const std::string& message) {
+  ServerError error;
+  error.sqlstate = sqlstate;
+  error.server_message = message;
+  return error;
+}
+
+struct KindCase {
+  const char* sqlstate;
+  ErrorKind kind;
+};
+class SqlstateKind : public ::testing::TestWithParam<KindCase> {};
+
+TEST_P(SqlstateKind, SaysWhatHappensNext) { EXPECT_EQ(kind_of(GetParam().sqlstate), GetParam().kind); }
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, SqlstateKind,
+    ::testing::Values(KindCase{"08006", ErrorKind::Transient},  // connection
+                      KindCase{"40001", ErrorKind::Transient}, KindCase{"40P01", ErrorKind::Transient},
+                      KindCase{"53100", ErrorKind::Transient}, KindCase{"53300", ErrorKind::Transient},
+                      KindCase{"55P03", ErrorKind::Transient}, KindCase{"57P01", ErrorKind::Transient},
+                      KindCase{"57P03", ErrorKind::Transient}, KindCase{"25006", ErrorKind::Transient},
+                      KindCase{"40003", ErrorKind::InDoubt}, KindCase{"57014", ErrorKind::Terminal},
+                      KindCase{"42601", ErrorKind::Terminal}, KindCase{"42501", ErrorKind::Terminal},
+                      KindCase{"23505", ErrorKind::Terminal}, KindCase{"22012", ErrorKind::Terminal},
+                      KindCase{"25001", ErrorKind::Terminal}, KindCase{"55P04", ErrorKind::Terminal},
+                      KindCase{"P0001", ErrorKind::Terminal}, KindCase{"XX000", ErrorKind::Terminal},
+                      KindCase{"MG001", ErrorKind::Terminal}));
+
+TEST(Translate, PublishesTheServersWordsOnlyWhereTheyCannotHoldValues) {
+  const Error listed = translate(report("42P07", "relation \"orders\" already exists"), "ApplyFailed");
+  const Error values =
+      translate(report("22P02", "invalid input syntax for type integer: \"canary\""), "ApplyFailed");
+  const Error syntax = translate(report("42601", "syntax error at or near \"canary\""), "ApplyFailed");
+
+  EXPECT_EQ(listed.message, "relation \"orders\" already exists (42P07)");
+  EXPECT_EQ(values.message, "a text does not read as its type (22P02)");
+  EXPECT_EQ(values.server_message, "invalid input syntax for type integer: \"canary\"");
+  EXPECT_EQ(syntax.message, "syntax error (42601)");
+  EXPECT_EQ(syntax.cause, "SyntaxError");
+}
+
+TEST(Translate, KeepsWordsFromInsideAFunctionToTheLedger) {
+  auto inside = report("42P01", "relation \"canary\" does not exist");  // EXECUTE format('… %I', value)
+  inside.has_context = true;
+
+  EXPECT_EQ(translate(inside, "ApplyFailed").message, "the statement does not fit the schema (42P01)");
+}
+
+TEST(Translate, NamesTableAndConstraintButNoDetail) {
+  auto duplicate = report("23505", "duplicate key value violates unique constraint \"orders_pkey\"");
+  duplicate.detail = "Key (id)=(canary) already exists.";
+  duplicate.schema = "public";
+  duplicate.table = "orders";
+  duplicate.constraint = "orders_pkey";
+
+  const Error error = translate(duplicate, "ApplyFailed");
+
+  EXPECT_EQ(
+      error.message,
+      "a value that must be unique is there already (23505) (table public.orders, constraint orders_pkey)");
+  EXPECT_EQ(error.reason, "ApplyFailed");
+  EXPECT_EQ(error.sqlstate, "23505");
+}
+
+TEST(Translate, GivesTransientAndPrivilegeErrorsTheirOwnReasons) {
+  EXPECT_EQ(translate(report("55P03", "canceling statement due to lock timeout"), "ApplyFailed").reason,
+            "WaitingForLock");
+  EXPECT_EQ(translate(report("42501", "permission denied for table orders"), "ApplyFailed").reason,
+            "PermissionDenied");
+  EXPECT_EQ(translate(report("25006", "cannot execute"), "ApplyFailed").cause, "ReadOnly");
+  EXPECT_EQ(translate(report("57P01", "terminating"), "ApplyFailed").reason, "ProgressingWithRetry");
+}
+
+TEST(AtOwnStep, CountsClassMgOnlyThere) {
+  const Error scripts_own = translate(report("MG001", "raised by a script"), "ApplyFailed");
+
+  EXPECT_EQ(scripts_own.kind, ErrorKind::Terminal);
+  EXPECT_EQ(at_own_step(scripts_own).kind, ErrorKind::Cancelled);
+  EXPECT_EQ(at_own_step(translate(report("MG003", ""), "x")).reason, "ManualInterventionRequired");
+}
+
+TEST(Translate, StaysOnOneLine) {
+  EXPECT_EQ(translate(report("42704", "type \"a\nb\" does not exist"), "x").message,
+            "type \"a b\" does not exist (42704)");
+}
+
+}  // namespace
+}  // namespace dbm::postgres
