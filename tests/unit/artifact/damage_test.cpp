@@ -1,4 +1,5 @@
-// Whatever happens to stored bytes is found when they are read back, and nothing false is released before that.
+// Whatever happens to stored bytes is found when they are read back, and nothing false is released before
+// that.
 #include <zstd.h>
 
 #include "artifact/frame.h"
@@ -61,7 +62,8 @@ class Damage : public testing::TestWithParam<bool> {
   std::string key_, plain_, stored_;
   ArtifactFacts facts_;
 };
-INSTANTIATE_TEST_SUITE_P(Both, Damage, testing::Bool(), [](const auto& i) { return i.param ? "encrypted" : "clear"; });
+INSTANTIATE_TEST_SUITE_P(Both, Damage, testing::Bool(),
+                         [](const auto& i) { return i.param ? "encrypted" : "clear"; });
 
 TEST_P(Damage, HundredsOfFlippedBitsAreFound) {
   std::mt19937 random{7};
@@ -94,8 +96,14 @@ TEST_P(Damage, ZeroedBlocksAreFound) {
 }
 
 TEST_P(Damage, CutTailsAreFound) {
-  std::vector<std::size_t> lengths{0, 1, kHeaderBytes - 1, kHeaderBytes, kHeaderBytes + 1, stored_.size() - 1,
-                                   stored_.size() - kTagBytes, stored_.size() - kTagBytes - 1};
+  std::vector<std::size_t> lengths{0,
+                                   1,
+                                   kHeaderBytes - 1,
+                                   kHeaderBytes,
+                                   kHeaderBytes + 1,
+                                   stored_.size() - 1,
+                                   stored_.size() - kTagBytes,
+                                   stored_.size() - kTagBytes - 1};
   for (std::size_t i = 1; i < frames(); ++i)
     for (const int off : {-1, 0, 1, 16, 17}) lengths.push_back(kHeaderBytes + i * kSealedFrameBytes + off);
   std::mt19937 random{9};
@@ -135,8 +143,8 @@ TEST_P(Damage, FramesOfAnotherArtifactAreFound) {
 
   for (std::size_t i = 0; i < frames(); ++i) {
     std::string mixed = stored_;
-    mixed.replace(kHeaderBytes + i * kSealedFrameBytes, kSealedFrameBytes, other, kHeaderBytes + i * kSealedFrameBytes,
-                  kSealedFrameBytes);
+    mixed.replace(kHeaderBytes + i * kSealedFrameBytes, kSealedFrameBytes, other,
+                  kHeaderBytes + i * kSealedFrameBytes, kSealedFrameBytes);
     expect_found(mixed, "frame of another artifact at " + std::to_string(i));
   }
   expect_found(other.substr(0, kHeaderBytes) + stored_.substr(kHeaderBytes), "header of another artifact");
@@ -144,7 +152,8 @@ TEST_P(Damage, FramesOfAnotherArtifactAreFound) {
 }
 
 TEST_P(Damage, AnArtifactOfAnotherLedgerIsRefused) {
-  auto reader = ArtifactReader::start(std::move(*store_.open("a")), "a", facts_, "another ledger", ring(key_));
+  auto reader =
+      ArtifactReader::start(std::move(*store_.open("a")), "a", facts_, "another ledger", ring(key_));
 
   ASSERT_THAT(reader, FailsBy("BackupCorrupt"));
   EXPECT_EQ(reader.error().message, "a: belongs to another ledger");

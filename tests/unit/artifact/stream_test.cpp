@@ -16,8 +16,8 @@ std::vector<Case> cases() {
   std::vector<Case> all;
   for (const std::string& key : {std::string{}, kKey}) {
     const std::string how = key.empty() ? "clear" : "encrypted";
-    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, kFrameBytes - 1, kFrameBytes, kFrameBytes + 1,
-                                   std::size_t{256 << 10}, std::size_t{3'000'000}}) {
+    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, kFrameBytes - 1, kFrameBytes,
+                                   kFrameBytes + 1, std::size_t{256 << 10}, std::size_t{3'000'000}}) {
       all.push_back({"random_" + std::to_string(size) + "_" + how, random_data(size), key});
       all.push_back({"rows_" + std::to_string(size) + "_" + how, table_data(size), key});
       all.push_back({"zeros_" + std::to_string(size) + "_" + how, std::string(size, '\0'), key});
@@ -28,7 +28,8 @@ std::vector<Case> cases() {
 }
 
 class RoundTrip : public testing::TestWithParam<Case> {};
-INSTANTIATE_TEST_SUITE_P(Sizes, RoundTrip, testing::ValuesIn(cases()), [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Sizes, RoundTrip, testing::ValuesIn(cases()),
+                         [](const auto& info) { return info.param.name; });
 
 TEST_P(RoundTrip, GivesBackWhatWentIn) {
   MemoryStore store;
@@ -88,7 +89,8 @@ TEST(Stream, WithoutItsKeyItNamesTheKeyThatIsMissing) {
 
   ASSERT_TRUE(back.error);
   EXPECT_EQ(back.error->cause, "StoreDenied");
-  EXPECT_EQ(back.error->message, "a: is encrypted with key " + key_id(kKey) + ", which is none of this store's");
+  EXPECT_EQ(back.error->message,
+            "a: is encrypted with key " + key_id(kKey) + ", which is none of this store's");
 }
 
 TEST(Stream, WhatIsNotFinishedIsNotStored) {
@@ -156,7 +158,8 @@ TEST(Stream, ADecoderWrittenFromTheDescriptionReadsIt) {
     compressed += content;
   }
   std::string unpacked(plain.size(), '\0');
-  EXPECT_EQ(ZSTD_decompress(unpacked.data(), unpacked.size(), compressed.data(), compressed.size()), plain.size());
+  EXPECT_EQ(ZSTD_decompress(unpacked.data(), unpacked.size(), compressed.data(), compressed.size()),
+            plain.size());
   EXPECT_TRUE(unpacked == plain);
 }
 

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <random>
@@ -85,6 +88,15 @@ class MemoryStore final : public Store {
   };
 };
 
+/// A folder in memory where the machine has one. These tests let processes die, never the power: an fsync
+/// that waits for a disk would prove nothing more.
+inline Result<TempDir> memory_dir(const std::string& prefix) {
+  if (::access("/dev/shm", W_OK) == 0) ::setenv("TMPDIR", "/dev/shm", 1);
+  auto made = TempDir::make(prefix);
+  ::unsetenv("TMPDIR");
+  return made;
+}
+
 /// A clock that stands until it is told otherwise.
 class StandingClock final : public WallClock {
  public:
@@ -104,8 +116,8 @@ inline std::string table_data(std::size_t bytes, unsigned seed = 1) {
   std::mt19937_64 random{seed};
   std::string data;
   for (int row = 1; data.size() < bytes; ++row)
-    data += std::to_string(row) + "\tcustomer " + std::to_string(random() % 100'000) + "\t2026-11-20 21:36:55\topen\t" +
-            std::to_string(random()) + "\n";
+    data += std::to_string(row) + "\tcustomer " + std::to_string(random() % 100'000) +
+            "\t2026-11-20 21:36:55\topen\t" + std::to_string(random()) + "\n";
   data.resize(bytes);
   return data;
 }
@@ -117,7 +129,8 @@ inline const std::string kLedger = "5b1f3a74-0c6e-4d0b-9a52-7d2e91c436e8";
 inline KeyRing ring(const std::string& key) { return key.empty() ? KeyRing{} : KeyRing{{key}}; }
 
 /// Writes `plain` under `name`; the test fails when that does.
-inline ArtifactFacts write_artifact(Store& store, const std::string& name, std::string_view plain, const std::string& key) {
+inline ArtifactFacts write_artifact(Store& store, const std::string& name, std::string_view plain,
+                                    const std::string& key) {
   auto upload = store.create(name);
   if (!upload) throw std::runtime_error(upload.error().message);
   auto writer = ArtifactWriter::start(std::move(*upload), key, kLedger);
@@ -137,8 +150,8 @@ struct ReadBack {
   std::string plain;
   std::optional<Error> error;
 };
-inline ReadBack read_artifact(Store& store, const std::string& name, const ArtifactFacts& facts, const KeyRing& keys,
-                              std::size_t piece = 50'001) {
+inline ReadBack read_artifact(Store& store, const std::string& name, const ArtifactFacts& facts,
+                              const KeyRing& keys, std::size_t piece = 50'001) {
   ReadBack back;
   auto download = store.open(name);
   if (!download || !*download) throw std::runtime_error("no " + name);
@@ -170,8 +183,8 @@ inline const char kFacts[] =
     R"({"serverVersion":150018,"tables":[{"name":"public.orders","rows":3},{"name":"public.customers","rows":1}]})";
 
 /// A whole set; the test fails when it cannot be written.
-inline BackupSet write_set(Store& store, const WallClock& clock, const std::string& key, const std::string& plain,
-                           const BackupOwner& owner = an_owner()) {
+inline BackupSet write_set(Store& store, const WallClock& clock, const std::string& key,
+                           const std::string& plain, const BackupOwner& owner = an_owner()) {
   SetWriter writer{store, {owner, "Logical", "PostgreSQL", false, key}, clock};
   const auto finish = [&](Result<std::unique_ptr<ArtifactWriter>> artifact, const std::string& bytes) {
     if (!artifact) throw std::runtime_error(artifact.error().message);
