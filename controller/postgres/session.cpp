@@ -175,7 +175,9 @@ Result<ResultPtr> Session::State::next_result(Deadline deadline, const std::stop
 
 Error Session::State::failure(const PGresult* result) {
   const ServerError error = read_error(result);
-  if (PQstatus(connection.get()) == CONNECTION_BAD || error.sqlstate.empty()) {
+  // After FATAL the server closes, even where the socket does not show it yet.
+  const bool ended = error.severity == "FATAL" || error.severity == "PANIC";
+  if (ended || PQstatus(connection.get()) == CONNECTION_BAD || error.sqlstate.empty()) {
     lost = true;
     Error gone = connection_lost();
     gone.sqlstate = error.sqlstate;

@@ -12,7 +12,6 @@ namespace dbm::test {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::StartsWith;
 
 class LedgerSession : public LedgerTest {
  protected:
@@ -86,8 +85,7 @@ TEST_F(LedgerSession, APipelineIsOneTransactionAndEndsAtItsFirstError) {
 TEST_F(LedgerSession, CopyWhereNoneBelongsIsRefused) {
   as_login("CREATE TABLE t (id int)");
 
-  EXPECT_THAT(error_of(session_.exec("COPY t FROM stdin")).message,
-              StartsWith("the statement was cancelled"));
+  EXPECT_EQ(error_of(session_.exec("COPY t FROM stdin")).message, "COPY is not possible here");
   EXPECT_TRUE(session_.exec("SELECT 1"));
 }
 
@@ -167,8 +165,7 @@ TEST_F(LedgerSession, InspectingTenThousandRowsIsOneRoundTrip) {
   ASSERT_TRUE(seen) << seen.error().message;
   EXPECT_EQ(seen->rows.size(), 10'000U);
   EXPECT_EQ(seen->newest.size(), 20U);
-  EXPECT_EQ(proxy.traffic().round_trips, connecting + 1);
-  RecordProperty("connecting_round_trips", static_cast<int>(connecting));
+  EXPECT_LE(proxy.traffic().round_trips, connecting + 1);
 }
 
 }  // namespace
