@@ -11,9 +11,12 @@ namespace {
 
 constexpr std::chrono::hours kFresh{1};
 
-Error backup_failed(const char* cause, const std::string& message) { return {ErrorKind::Terminal, "BackupFailed", message, cause}; }
+Error backup_failed(const char* cause, const std::string& message) {
+  return {ErrorKind::Terminal, "BackupFailed", message, cause};
+}
 
-/// The server's version as the set's facts have it: the client program that reads an archive must not be older.
+/// The server's version as the set's facts have it: the client program that reads an archive must not be
+/// older.
 int server_version_of(const artifact::Manifest& manifest) {
   const auto facts = nlohmann::json::parse(manifest.facts, nullptr, false);
   const auto found = facts.is_object() ? facts.find("serverVersion") : facts.end();
@@ -27,12 +30,14 @@ Result<artifact::SetListing> listing(const Facts& facts, const ConfiguredStore& 
   return artifact::list_sets(*store.store, key.namespace_, key.name, ledger_of(facts), keys_of(store));
 }
 
-Result<> carry_out_retention(const Facts& facts, const ConfiguredStore& store, std::chrono::system_clock::time_point now) {
+Result<> carry_out_retention(const Facts& facts, const ConfiguredStore& store,
+                             std::chrono::system_clock::time_point now) {
   const auto sets = listing(facts, store);
   if (!sets) return sets.error();
   std::vector<artifact::RetainedSet> retained;
   for (const auto& set : sets->sets) retained.push_back(artifact::retained(set));
-  const auto decisions = artifact::decide_retention(std::move(retained), {.keep_last = facts.migration.spec.backup.keep_last}, {}, now);
+  const auto decisions = artifact::decide_retention(
+      std::move(retained), {.keep_last = facts.migration.spec.backup.keep_last}, {}, now);
   if (!decisions) return decisions.error();
   const auto removed = artifact::carry_out(*store.store, *decisions);
   if (!removed) return removed.error();
@@ -48,29 +53,37 @@ Result<const ConfiguredStore*> store_of(const Spec& spec, const Surroundings& su
   if (found != surroundings.stores.end() && found->second.store != nullptr) return &found->second;
   std::string names;
   for (const auto& [name, store] : surroundings.stores) names += (names.empty() ? "" : ", ") + name;
-  return backup_failed("StoreMissing", "there is no store '" + spec.backup.store + "'; the configuration has " + (names.empty() ? "none" : names));
+  return backup_failed("StoreMissing", "there is no store '" + spec.backup.store +
+                                           "'; the configuration has " + (names.empty() ? "none" : names));
 }
 
-artifact::KeyRing keys_of(const ConfiguredStore& store) { return {.keys = store.all_keys, .accept_unencrypted = store.active_key.empty()}; }
+artifact::KeyRing keys_of(const ConfiguredStore& store) {
+  return {.keys = store.all_keys, .accept_unencrypted = store.active_key.empty()};
+}
 
-Result<> check_backup_possible(const Facts& facts, const Surroundings& surroundings, std::uint64_t database_bytes) {
+Result<> check_backup_possible(const Facts& facts, const Surroundings& surroundings,
+                               std::uint64_t database_bytes) {
   const Spec& spec = facts.migration.spec;
   const std::string risk{script::risk_of(facts.plan->effects)};
   if (spec.backup.method == BackupMethod::SchemaOnly && risk != "Safe")
-    return Error{ErrorKind::Terminal, "InvalidSpec", "spec.backup.method must not be SchemaOnly for this plan: its risk is " + risk, "InvalidValue"}.with_remedy(
-        "set backup.method: Logical");
+    return Error{ErrorKind::Terminal, "InvalidSpec",
+                 "spec.backup.method must not be SchemaOnly for this plan: its risk is " + risk,
+                 "InvalidValue"}
+        .with_remedy("set backup.method: Logical");
   const auto store = store_of(spec, surroundings);
   if (!store) return store.error();
   if (spec.backup.method == BackupMethod::SchemaOnly) return {};
   if (database_bytes > spec.backup.max_database_bytes)
-    return backup_failed("DatabaseTooLarge", "the database has " + format_bytes(database_bytes) + ", more than backup.maxDatabaseSize (" +
+    return backup_failed("DatabaseTooLarge", "the database has " + format_bytes(database_bytes) +
+                                                 ", more than backup.maxDatabaseSize (" +
                                                  format_bytes(spec.backup.max_database_bytes) + ")");
   const auto free = (*store)->store->free_bytes();
   if (!free) return free.error();
   // Twice the database: a dump is smaller, but the store is not ours alone.
   if (*free && **free / 2 < database_bytes)
-    return backup_failed("NoSpace", (*store)->store->describe() + " has " + format_bytes(**free) + " free; twice the database's " +
-                                        format_bytes(database_bytes) + " are asked for");
+    return backup_failed("NoSpace", (*store)->store->describe() + " has " + format_bytes(**free) +
+                                        " free; twice the database's " + format_bytes(database_bytes) +
+                                        " are asked for");
   return {};
 }
 
@@ -83,22 +96,27 @@ bool is_fresh(const BackupStatus& backup, const Facts& facts, const Surroundings
   return set && set->verified();
 }
 
-Result<artifact::VerifyReport> prove(const Facts& facts, const Surroundings& surroundings, const ConfiguredStore& store,
-                                     const artifact::BackupSet& set, artifact::Level level, Deadline deadline, const std::stop_token& stop) {
+Result<artifact::VerifyReport> prove(const Facts& facts, const Surroundings& surroundings,
+                                     const ConfiguredStore& store, const artifact::BackupSet& set,
+                                     artifact::Level level, Deadline deadline, const std::stop_token& stop) {
   const artifact::KeyRing keys = keys_of(store);
   artifact::VerifyRequest request{.level = level, .deadline = deadline, .stop = stop};
   request.read_structure = [&](const artifact::ReadPlain& read) {
     return surroundings.engine->read_archive(server_version_of(set.manifest), read, deadline, stop);
   };
-  if (const auto sets = listing(facts, store)) request.previous_plain_bytes = artifact::previous_plain_bytes(*sets, set.manifest);
+  if (const auto sets = listing(facts, store))
+    request.previous_plain_bytes = artifact::previous_plain_bytes(*sets, set.manifest);
   auto report = artifact::verify_set(*store.store, set, keys, request);
   if (!report && report.error().cause != "BackupCorrupt") return report;  // it could not be told
-  artifact::Verification result{.level = level, .passed = static_cast<bool>(report), .at = to_rfc3339(surroundings.now())};
+  artifact::Verification result{
+      .level = level, .passed = static_cast<bool>(report), .at = to_rfc3339(surroundings.now())};
   if (report)
-    for (const auto& warning : report->warnings) result.message += (result.message.empty() ? "" : "; ") + warning;
+    for (const auto& warning : report->warnings)
+      result.message += (result.message.empty() ? "" : "; ") + warning;
   else
     result.message = report.error().message;
-  if (const auto recorded = artifact::record_verification(*store.store, set, result, keys); !recorded) return recorded.error();
+  if (const auto recorded = artifact::record_verification(*store.store, set, result, keys); !recorded)
+    return recorded.error();
   return report;
 }
 
@@ -115,7 +133,8 @@ Result<artifact::SetListing> list_backups(const Facts& facts, const Surroundings
   return listing(facts, **store);
 }
 
-Result<artifact::BackupSet> find_backup(const Facts& facts, const Surroundings& surroundings, const std::string& id) {
+Result<artifact::BackupSet> find_backup(const Facts& facts, const Surroundings& surroundings,
+                                        const std::string& id) {
   const auto sets = list_backups(facts, surroundings);
   if (!sets) return sets.error();
   for (const auto& set : sets->sets)
@@ -123,24 +142,29 @@ Result<artifact::BackupSet> find_backup(const Facts& facts, const Surroundings& 
   for (const auto& bad : sets->unreadable)
     if (bad.prefix.find("/" + id + "/") != std::string::npos) return bad.error;
   std::string names;
-  for (std::size_t i = 0; i < std::min<std::size_t>(sets->sets.size(), 5); ++i) names += (i == 0 ? "" : ", ") + sets->sets[i].manifest.id;
-  return backup_failed("NotFound", "there is no backup of this id; the newest are: " + (names.empty() ? "none" : names));
+  for (std::size_t i = 0; i < std::min<std::size_t>(sets->sets.size(), 5); ++i)
+    names += (i == 0 ? "" : ", ") + sets->sets[i].manifest.id;
+  return backup_failed("NotFound",
+                       "there is no backup of this id; the newest are: " + (names.empty() ? "none" : names));
 }
 
-Result<> restore_backup(const Facts& facts, const Surroundings& surroundings, const std::string& id, const std::string& new_database,
-                        Deadline deadline, const std::stop_token& stop, const ProgressSink& progress) {
+Result<> restore_backup(const Facts& facts, const Surroundings& surroundings, const std::string& id,
+                        const std::string& new_database, Deadline deadline, const std::stop_token& stop,
+                        const ProgressSink& progress) {
   const auto store = store_of(facts.migration.spec, surroundings);
   if (!store) return store.error();
   const auto set = find_backup(facts, surroundings, id);
   if (!set) return set.error();
   const artifact::KeyRing keys = keys_of(**store);
   // Proven first, so that nothing is made of a damaged one.
-  const auto proven = artifact::verify_set(*(*store)->store, *set, keys, {.level = artifact::Level::Decode, .deadline = deadline, .stop = stop});
+  const auto proven = artifact::verify_set(
+      *(*store)->store, *set, keys, {.level = artifact::Level::Decode, .deadline = deadline, .stop = stop});
   if (!proven) return proven.error();
   const auto reader = artifact::read_piece(*(*store)->store, *set, artifact::Piece::Artifact, keys);
   if (!reader) return reader.error();
   const auto read = [&](std::span<char> buffer) { return (*reader)->read(buffer); };
-  return surroundings.engine->restore(facts.connection->target, new_database, set->manifest.facts, read, deadline, stop, progress);
+  return surroundings.engine->restore(facts.connection->target, new_database, set->manifest.facts, read,
+                                      deadline, stop, progress);
 }
 
 }  // namespace dbm::migration

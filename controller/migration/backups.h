@@ -1,5 +1,6 @@
 #pragma once
-/// Backups of one migration: whether one can be taken, is fresh, and what people do with those that are there.
+/// Backups of one migration: whether one can be taken, is fresh, and what people do with those that are
+/// there.
 
 #include <optional>
 #include <string>
@@ -11,33 +12,40 @@
 
 namespace dbm::migration {
 
-/// The store that spec.backup names. Terminal/BackupFailed/StoreMissing when the configuration has none of that name.
+/// The store that spec.backup names. Terminal/BackupFailed/StoreMissing when the configuration has none of
+/// that name.
 Result<const ConfiguredStore*> store_of(const Spec& spec, const Surroundings& surroundings);
 artifact::KeyRing keys_of(const ConfiguredStore& store);
 
-/// Size, space and method: BackupFailed with DatabaseTooLarge, NoSpace, StoreMissing; InvalidSpec for SchemaOnly where
-/// the plan's risk is not Safe.
-Result<> check_backup_possible(const Facts& facts, const Surroundings& surroundings, std::uint64_t database_bytes);
+/// Size, space and method: BackupFailed with DatabaseTooLarge, NoSpace, StoreMissing; InvalidSpec for
+/// SchemaOnly where the plan's risk is not Safe.
+Result<> check_backup_possible(const Facts& facts, const Surroundings& surroundings,
+                               std::uint64_t database_bytes);
 
-/// Whether `backup` is verified, younger than an hour and still in the store: then the run that goes on after a crash,
-/// or tries the same plan again, need not take another.
+/// Whether `backup` is verified, younger than an hour and still in the store: then the run that goes on after
+/// a crash, or tries the same plan again, need not take another.
 bool is_fresh(const BackupStatus& backup, const Facts& facts, const Surroundings& surroundings);
 
 /// Verifies a set as far as `level` and writes the result beside it.
-Result<artifact::VerifyReport> prove(const Facts& facts, const Surroundings& surroundings, const ConfiguredStore& store,
-                                     const artifact::BackupSet& set, artifact::Level level, Deadline deadline, const std::stop_token& stop);
+Result<artifact::VerifyReport> prove(const Facts& facts, const Surroundings& surroundings,
+                                     const ConfiguredStore& store, const artifact::BackupSet& set,
+                                     artifact::Level level, Deadline deadline, const std::stop_token& stop);
 
 /// After a success: removes what spec.backup.retention no longer keeps. Trouble is logged, never an error.
 void apply_retention(const Facts& facts, const Surroundings& surroundings);
 
-// ---- for people (dbm backup, dbm restore) ----------------------------------------------------------------------------
+// ---- for people (dbm backup, dbm restore)
+// ----------------------------------------------------------------------------
 
 /// Backups of this migration, newest first; of this ledger alone where the database can be asked which it is.
 Result<artifact::SetListing> list_backups(const Facts& facts, const Surroundings& surroundings);
 /// One of them by its id. Terminal/BackupFailed/NotFound, naming the newest ones there are.
-Result<artifact::BackupSet> find_backup(const Facts& facts, const Surroundings& surroundings, const std::string& id);
-/// Proves it at Decode, then restores it into a database that does not exist yet and compares counts and sums.
-Result<> restore_backup(const Facts& facts, const Surroundings& surroundings, const std::string& id, const std::string& new_database,
-                        Deadline deadline, const std::stop_token& stop, const ProgressSink& progress);
+Result<artifact::BackupSet> find_backup(const Facts& facts, const Surroundings& surroundings,
+                                        const std::string& id);
+/// Proves it at Decode, then restores it into a database that does not exist yet and compares counts and
+/// sums.
+Result<> restore_backup(const Facts& facts, const Surroundings& surroundings, const std::string& id,
+                        const std::string& new_database, Deadline deadline, const std::stop_token& stop,
+                        const ProgressSink& progress);
 
 }  // namespace dbm::migration

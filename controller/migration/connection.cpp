@@ -18,8 +18,12 @@ namespace {
 using Keywords = std::map<std::string, std::string>;
 using Entries = std::map<std::string, std::string>;
 
-Error not_found(std::string message) { return {ErrorKind::Waiting, "WaitingForReference", std::move(message), "NotFound"}; }
-Error invalid(std::string message, const char* cause = "InvalidValue") { return {ErrorKind::Terminal, "InvalidSpec", std::move(message), cause}; }
+Error not_found(std::string message) {
+  return {ErrorKind::Waiting, "WaitingForReference", std::move(message), "NotFound"};
+}
+Error invalid(std::string message, const char* cause = "InvalidValue") {
+  return {ErrorKind::Terminal, "InvalidSpec", std::move(message), cause};
+}
 
 std::string names_of(const Entries& entries) {
   std::string names;
@@ -30,13 +34,18 @@ std::string names_of(const Entries& entries) {
 /// What we look things up with, and a digest over all that was read.
 class Lookup {
  public:
-  Lookup(const Migration& migration, const Surroundings& surroundings, Deadline deadline, const std::stop_token& stop)
-      : namespace_(migration.object.key.namespace_), objects_(*surroundings.objects), deadline_(deadline), stop_(stop) {}
+  Lookup(const Migration& migration, const Surroundings& surroundings, Deadline deadline,
+         const std::stop_token& stop)
+      : namespace_(migration.object.key.namespace_),
+        objects_(*surroundings.objects),
+        deadline_(deadline),
+        stop_(stop) {}
 
   Result<Entries> entries(const std::string& kind, const std::string& name) {
     const auto object = objects_.get({kind, namespace_, name}, deadline_, stop_);
     if (!object) return object.error().during("read " + kind + " " + name);
-    if (!*object || (*object)->document == nullptr) return not_found(kind + " " + namespace_ + "/" + name + " was not found");
+    if (!*object || (*object)->document == nullptr)
+      return not_found(kind + " " + namespace_ + "/" + name + " was not found");
     auto read = entries_of(*(*object)->document, kind == "Secret", kind + " " + name);
     if (read)
       for (const auto& [key, value] : *read) seen_ += name + '\0' + key + '\0' + value + '\0';
@@ -47,7 +56,9 @@ class Lookup {
     const auto all = entries(kind, name);
     if (!all) return all.error();
     const auto found = all->find(key);
-    if (found == all->end()) return not_found(kind + " " + namespace_ + "/" + name + " has no key '" + key + "'; keys seen: " + names_of(*all));
+    if (found == all->end())
+      return not_found(kind + " " + namespace_ + "/" + name + " has no key '" + key +
+                       "'; keys seen: " + names_of(*all));
     return found->second;
   }
 
@@ -58,7 +69,8 @@ class Lookup {
   }
 
  private:
-  static Result<Entries> entries_of(const nlohmann::ordered_json& document, bool encoded, const std::string& what) {
+  static Result<Entries> entries_of(const nlohmann::ordered_json& document, bool encoded,
+                                    const std::string& what) {
     Entries entries;
     for (const char* part : {"data", "stringData"}) {
       const auto found = document.find(part);
@@ -97,11 +109,13 @@ Result<Keywords> from_url(const Entries& entries, const std::string& key, const 
   return read;
 }
 
-Result<Keywords> from_keys(const Entries& entries, const std::map<std::string, std::string>& keys, const std::string& secret) {
+Result<Keywords> from_keys(const Entries& entries, const std::map<std::string, std::string>& keys,
+                           const std::string& secret) {
   Keywords keywords;
   for (const auto& [member, key] : keys) {
     const auto found = entries.find(key);
-    if (found == entries.end()) return not_found("Secret " + secret + " has no key '" + key + "'; keys seen: " + names_of(entries));
+    if (found == entries.end())
+      return not_found("Secret " + secret + " has no key '" + key + "'; keys seen: " + names_of(entries));
     if (member == "url") {
       auto read = from_url(entries, key, secret);
       if (!read) return read;
@@ -120,9 +134,11 @@ Result<Keywords> from_usual_names(const Entries& entries, const ConnectionSpec& 
   for (const char* name : {"host", "port", "dbname", "username", "password"})
     if (entries.contains(name)) keys[name] = name;
   if (!keys.contains("username") && entries.contains("user")) keys["username"] = "user";
-  const bool complete = keys.contains("password") && (keys.contains("host") || !spec.host.empty()) && (keys.contains("username") || !spec.username.empty());
+  const bool complete = keys.contains("password") && (keys.contains("host") || !spec.host.empty()) &&
+                        (keys.contains("username") || !spec.username.empty());
   if (!complete)
-    return not_found("Secret " + spec.secret_name + " has neither 'url' nor host, username and password; keys seen: " + names_of(entries));
+    return not_found("Secret " + spec.secret_name +
+                     " has neither 'url' nor host, username and password; keys seen: " + names_of(entries));
   return from_keys(entries, keys, spec.secret_name);
 }
 
@@ -131,12 +147,15 @@ Result<Keywords> from_secret(const ConnectionSpec& spec, Lookup& lookup) {
   const auto entries = lookup.entries("Secret", spec.secret_name);
   if (!entries) return entries.error();
   switch (spec.secret_format) {
-    case SecretFormat::Keys: return from_keys(*entries, spec.secret_keys, spec.secret_name);
+    case SecretFormat::Keys:
+      return from_keys(*entries, spec.secret_keys, spec.secret_name);
     case SecretFormat::URL: {
       const auto named = spec.secret_keys.find("url");
-      return from_keys(*entries, {{"url", named == spec.secret_keys.end() ? "url" : named->second}}, spec.secret_name);
+      return from_keys(*entries, {{"url", named == spec.secret_keys.end() ? "url" : named->second}},
+                       spec.secret_name);
     }
-    case SecretFormat::Auto: return from_usual_names(*entries, spec);
+    case SecretFormat::Auto:
+      return from_usual_names(*entries, spec);
   }
   std::abort();
 }
@@ -151,37 +170,51 @@ void overlay(const ConnectionSpec& spec, Keywords& keywords) {
 }
 
 Result<> check_complete(const Keywords& keywords) {
-  const std::pair<const char*, const char*> needed[] = {{"host", "host"}, {"dbname", "dbname"}, {"user", "username"}};
+  const std::pair<const char*, const char*> needed[] = {
+      {"host", "host"}, {"dbname", "dbname"}, {"user", "username"}};
   for (const auto& [keyword, field] : needed) {
     const auto found = keywords.find(keyword);
     if (found == keywords.end() || found->second.empty())
-      return invalid(std::string("spec.connection.") + field + " must be given: the Secret does not say it either");
-    const bool control = std::any_of(found->second.begin(), found->second.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+      return invalid(std::string("spec.connection.") + field +
+                     " must be given: the Secret does not say it either");
+    const bool control = std::any_of(found->second.begin(), found->second.end(),
+                                     [](char c) { return static_cast<unsigned char>(c) < 0x20; });
     if (control) return invalid(std::string("spec.connection.") + field + " must hold no control characters");
   }
   const std::string& port = keywords.at("port");
-  const bool digits = !port.empty() && port.size() <= 5 && std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (!digits || std::stoi(port) < 1 || std::stoi(port) > 65535) return invalid("spec.connection.port must be from 1 to 65535, as must be the Secret's");
-  return keywords.at("host").find(',') == std::string::npos ? Result<>{} : invalid("spec.connection.host must be one host, as must be the Secret's");
+  const bool digits = !port.empty() && port.size() <= 5 &&
+                      std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (!digits || std::stoi(port) < 1 || std::stoi(port) > 65535)
+    return invalid("spec.connection.port must be from 1 to 65535, as must be the Secret's");
+  return keywords.at("host").find(',') == std::string::npos
+             ? Result<>{}
+             : invalid("spec.connection.host must be one host, as must be the Secret's");
 }
 
 bool allows(const std::string& pattern, const std::string& host) {
   if (pattern.rfind("*.", 0) != 0) return pattern == host;
-  return host.size() > pattern.size() - 1 && host.compare(host.size() - (pattern.size() - 1), std::string::npos, pattern, 1) == 0;
+  return host.size() > pattern.size() - 1 &&
+         host.compare(host.size() - (pattern.size() - 1), std::string::npos, pattern, 1) == 0;
 }
 
 Result<> check_host(const std::vector<std::string>& allowed, const std::string& host) {
-  if (allowed.empty() || std::any_of(allowed.begin(), allowed.end(), [&](const auto& pattern) { return allows(pattern, host); })) return {};
-  return invalid("the database's host is not among allowedHosts of the operator's configuration", "HostNotAllowed");
+  if (allowed.empty() ||
+      std::any_of(allowed.begin(), allowed.end(), [&](const auto& pattern) { return allows(pattern, host); }))
+    return {};
+  return invalid("the database's host is not among allowedHosts of the operator's configuration",
+                 "HostNotAllowed");
 }
 
 Result<std::string> write_file(const TempDir& folder, const char* name, const std::string& bytes) {
   const std::string path = (folder.path() / name).string();
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  const bool whole = file >= 0 && ::write(file, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
+  const bool whole =
+      file >= 0 && ::write(file, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
   const int cause = errno;
   if (file >= 0) ::close(file);
-  if (!whole) return Error{ErrorKind::Transient, "NoSpace", std::string("cannot write a certificate to a temporary folder: ") + std::strerror(cause)};
+  if (!whole)
+    return Error{ErrorKind::Transient, "NoSpace",
+                 std::string("cannot write a certificate to a temporary folder: ") + std::strerror(cause)};
   return path;
 }
 
@@ -192,10 +225,12 @@ Result<> add_certificates(const TlsSpec& tls, Lookup& lookup, Connection& connec
   auto folder = TempDir::make("dbm-tls-");
   if (!folder) return folder.error();
   connection.files = std::make_shared<const TempDir>(*std::move(folder));
-  const auto add = [&](const char* keyword, const char* file, const std::string& kind, const std::string& name, const std::string& key) -> Result<> {
+  const auto add = [&](const char* keyword, const char* file, const std::string& kind,
+                       const std::string& name, const std::string& key) -> Result<> {
     const auto bytes = lookup.entry(kind, name, key);
     if (!bytes) return bytes.error();
-    if (bytes->find("-----BEGIN") == std::string::npos) return invalid(kind + " " + name + ", key " + key + ": must be PEM");
+    if (bytes->find("-----BEGIN") == std::string::npos)
+      return invalid(kind + " " + name + ", key " + key + ": must be PEM");
     auto path = write_file(*connection.files, file, *bytes);
     if (!path) return path.error();
     keywords[keyword] = *std::move(path);
@@ -204,26 +239,32 @@ Result<> add_certificates(const TlsSpec& tls, Lookup& lookup, Connection& connec
   if (tls.ca)
     if (const auto ca = add("sslrootcert", "ca.crt", tls.ca->kind, tls.ca->name, tls.ca->key); !ca) return ca;
   if (tls.certificate_secret.empty()) return {};
-  if (const auto certificate = add("sslcert", "tls.crt", "Secret", tls.certificate_secret, "tls.crt"); !certificate) return certificate;
+  if (const auto certificate = add("sslcert", "tls.crt", "Secret", tls.certificate_secret, "tls.crt");
+      !certificate)
+    return certificate;
   return add("sslkey", "tls.key", "Secret", tls.certificate_secret, "tls.key");
 }
 
 }  // namespace
 
-Result<Connection> resolve_connection(const Migration& migration, const Surroundings& surroundings, Deadline deadline,
-                                      const std::stop_token& stop) {
+Result<Connection> resolve_connection(const Migration& migration, const Surroundings& surroundings,
+                                      Deadline deadline, const std::stop_token& stop) {
   Lookup lookup{migration, surroundings, deadline, stop};
   const ConnectionSpec& spec = migration.spec.connection;
   auto keywords = from_secret(spec, lookup);
   if (!keywords) return keywords.error();
-  if (const auto secret = keywords->find("password"); secret != keywords->end()) redact::remember(secret->second);
+  if (const auto secret = keywords->find("password"); secret != keywords->end())
+    redact::remember(secret->second);
   overlay(spec, *keywords);
   if (const auto complete = check_complete(*keywords); !complete) return complete.error();
-  if (const auto allowed = check_host(surroundings.allowed_hosts, keywords->at("host")); !allowed) return allowed.error();
+  if (const auto allowed = check_host(surroundings.allowed_hosts, keywords->at("host")); !allowed)
+    return allowed.error();
 
   Connection connection;
-  connection.target = {*std::move(keywords), migration.spec.ledger_schema, migration.spec.role, surroundings.allow_superuser};
-  if (const auto certificates = add_certificates(spec.tls, lookup, connection); !certificates) return certificates.error();
+  connection.target = {*std::move(keywords), migration.spec.ledger_schema, migration.spec.role,
+                       surroundings.allow_superuser};
+  if (const auto certificates = add_certificates(spec.tls, lookup, connection); !certificates)
+    return certificates.error();
   connection.secret_digest = lookup.digest();
   return connection;
 }

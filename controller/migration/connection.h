@@ -17,9 +17,10 @@ struct Connection {
   std::string secret_digest;
 };
 
-/// Reads the Secret anew each time. Passwords are remembered by redact. Errors: Waiting/WaitingForReference/NotFound
-/// for a missing Secret or key (with the key names seen), Terminal/InvalidSpec with InvalidValue or HostNotAllowed.
-Result<Connection> resolve_connection(const Migration& migration, const Surroundings& surroundings, Deadline deadline,
-                                      const std::stop_token& stop);
+/// Reads the Secret anew each time. Passwords are remembered by redact. Errors:
+/// Waiting/WaitingForReference/NotFound for a missing Secret or key (with the key names seen),
+/// Terminal/InvalidSpec with InvalidValue or HostNotAllowed.
+Result<Connection> resolve_connection(const Migration& migration, const Surroundings& surroundings,
+                                      Deadline deadline, const std::stop_token& stop);
 
 }  // namespace dbm::migration

@@ -9,7 +9,8 @@ namespace dbm::migration {
 namespace {
 
 Error refuse(const std::string& what) {
-  return {ErrorKind::Terminal, "InvalidSpec", "must be a URL such as postgresql://user:password@host:5432/dbname: " + what, "InvalidValue"};
+  return {ErrorKind::Terminal, "InvalidSpec",
+          "must be a URL such as postgresql://user:password@host:5432/dbname: " + what, "InvalidValue"};
 }
 
 int hex_value(char c) {
@@ -30,7 +31,8 @@ Result<std::string> decoded(std::string_view text) {
       c = static_cast<char>(high * 16 + low);
       i += 2;
     }
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return refuse("it must hold no control characters");
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      return refuse("it must hold no control characters");
     plain += c;
   }
   return plain;
@@ -50,11 +52,13 @@ class Reader {
   Result<std::map<std::string, std::string>> after_scheme(std::size_t length) {
     rest_.remove_prefix(length);
     const auto query_at = rest_.find('?');
-    const std::string_view query = query_at == std::string_view::npos ? std::string_view{} : rest_.substr(query_at + 1);
+    const std::string_view query =
+        query_at == std::string_view::npos ? std::string_view{} : rest_.substr(query_at + 1);
     std::string_view hierarchy = rest_.substr(0, query_at);
     if (hierarchy.find('#') != std::string_view::npos) return refuse("a '#' must be written as %23");
 
-    const auto slash = hierarchy.find('/', hierarchy.rfind('@') == std::string_view::npos ? 0 : hierarchy.rfind('@'));
+    const auto slash =
+        hierarchy.find('/', hierarchy.rfind('@') == std::string_view::npos ? 0 : hierarchy.rfind('@'));
     std::string_view authority = hierarchy.substr(0, slash);
     if (slash != std::string_view::npos)
       if (const auto put = set("dbname", hierarchy.substr(slash + 1)); !put) return put.error();
@@ -95,8 +99,10 @@ class Reader {
 
   Result<> set_port(std::string_view port) {
     if (port.empty()) return {};
-    const bool digits = port.size() <= 5 && std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
-    if (!digits || std::stoi(std::string(port)) < 1 || std::stoi(std::string(port)) > 65535) return refuse("the port must be from 1 to 65535");
+    const bool digits = port.size() <= 5 &&
+                        std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
+    if (!digits || std::stoi(std::string(port)) < 1 || std::stoi(std::string(port)) > 65535)
+      return refuse("the port must be from 1 to 65535");
     found_["port"] = port;
     return {};
   }
@@ -140,22 +146,31 @@ class Reader {
 }  // namespace
 
 Result<std::map<std::string, std::string>> parse_connection_url(std::string_view url) {
-  while (!url.empty() && (url.back() == '\n' || url.back() == '\r' || url.back() == ' ')) url.remove_suffix(1);
+  while (!url.empty() && (url.back() == '\n' || url.back() == '\r' || url.back() == ' '))
+    url.remove_suffix(1);
   return Reader{url}.read();
 }
 
 Result<> check_parameters(const std::map<std::string, std::string>& parameters, const std::string& where) {
   const auto& table = schema::connection_parameters();
   for (const auto& [name, value] : parameters) {
-    const bool known = std::any_of(table.members.begin(), table.members.end(), [&](const schema::Field& f) { return name == f.name; });
-    const bool printable = name.size() <= 40 && std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; });
+    const bool known = std::any_of(table.members.begin(), table.members.end(),
+                                   [&](const schema::Field& f) { return name == f.name; });
+    const bool printable = name.size() <= 40 && std::all_of(name.begin(), name.end(), [](char c) {
+                             return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+                           });
     const std::string named = where + (printable ? " '" + name + "'" : "");
-    if (!known) return Error{ErrorKind::Terminal, "InvalidSpec", named + " is not one of those allowed (sslmode, connect_timeout, options, …)", "InvalidValue"};
+    if (!known)
+      return Error{ErrorKind::Terminal, "InvalidSpec",
+                   named + " is not one of those allowed (sslmode, connect_timeout, options, …)",
+                   "InvalidValue"};
     const auto checked = schema::check(table, {{name, value}}, "", {});
     if (!checked) {
       // Only what it must be: the value may be anything a Secret held.
       const std::string text = checked.error().message;
-      return Error{ErrorKind::Terminal, "InvalidSpec", named + text.substr(std::min(text.find(' '), text.size()), text.find(", not '") - std::min(text.find(' '), text.size())),
+      return Error{ErrorKind::Terminal, "InvalidSpec",
+                   named + text.substr(std::min(text.find(' '), text.size()),
+                                       text.find(", not '") - std::min(text.find(' '), text.size())),
                    "InvalidValue"};
     }
   }

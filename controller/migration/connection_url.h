@@ -9,11 +9,12 @@
 
 namespace dbm::migration {
 
-/// libpq keywords (host, port, dbname, user, password and the parameters of API.md 4b) of a URL. The error never
-/// carries any part of it but the name of a parameter: Terminal/InvalidSpec/InvalidValue.
+/// libpq keywords (host, port, dbname, user, password and the parameters of API.md 4b) of a URL. The error
+/// never carries any part of it but the name of a parameter: Terminal/InvalidSpec/InvalidValue.
 Result<std::map<std::string, std::string>> parse_connection_url(std::string_view url);
 
-/// Refuses parameters that are not of the fixed list, or have values it does not allow. `where` begins the message.
+/// Refuses parameters that are not of the fixed list, or have values it does not allow. `where` begins the
+/// message.
 Result<> check_parameters(const std::map<std::string, std::string>& parameters, const std::string& where);
 
 }  // namespace dbm::migration

@@ -9,11 +9,14 @@ namespace {
 constexpr int kOldestServer = 140000;
 
 constexpr std::array<std::string_view, 17> kStalled{
-    "InvalidSpec",      "SourceInvalid", "ChangedScript",    "OutOfOrder",       "BackupFailed",           "DryRunFailed",
-    "ApplyFailed",      "ValidationFailed", "RolledBack",    "RollbackFailed",   "DeadlineExceeded",       "ManualInterventionRequired",
-    "IdentityChanged",  "PoolerDetected", "PermissionDenied", "DatabaseOwnedElsewhere", "LedgerNewer"};
+    "InvalidSpec",     "SourceInvalid",  "ChangedScript",    "OutOfOrder",
+    "BackupFailed",    "DryRunFailed",   "ApplyFailed",      "ValidationFailed",
+    "RolledBack",      "RollbackFailed", "DeadlineExceeded", "ManualInterventionRequired",
+    "IdentityChanged", "PoolerDetected", "PermissionDenied", "DatabaseOwnedElsewhere",
+    "LedgerNewer"};
 
-constexpr std::array<std::string_view, 5> kWaiting{"AwaitingApproval", "OutsideWindow", "WaitingForLock", "DependencyNotReady", "WaitingForReference"};
+constexpr std::array<std::string_view, 5> kWaiting{"AwaitingApproval", "OutsideWindow", "WaitingForLock",
+                                                   "DependencyNotReady", "WaitingForReference"};
 
 template <std::size_t N>
 bool holds(const std::array<std::string_view, N>& words, std::string_view word) {
@@ -27,25 +30,33 @@ Error stalled(const char* reason, const std::string& message, const char* cause,
 std::optional<Error> ledger_trouble(const Inspection& database, bool take_over) {
   switch (database.ledger) {
     case LedgerState::Absent:
-    case LedgerState::Ours: return std::nullopt;
+    case LedgerState::Ours:
+      return std::nullopt;
     case LedgerState::OtherOwner:
       if (take_over) return std::nullopt;
-      return stalled("DatabaseOwnedElsewhere", database.ledger_trouble, "OtherOwner", "use another ledgerSchema, or take it over: dbm apply --take-over");
+      return stalled("DatabaseOwnedElsewhere", database.ledger_trouble, "OtherOwner",
+                     "use another ledgerSchema, or take it over: dbm apply --take-over");
     case LedgerState::IdentityChanged:
       if (take_over) return std::nullopt;
-      return stalled("IdentityChanged", database.ledger_trouble, "",
-                     "if this is the database you mean (upgraded, restored, copied), accept it: dbm apply --take-over");
+      return stalled(
+          "IdentityChanged", database.ledger_trouble, "",
+          "if this is the database you mean (upgraded, restored, copied), accept it: dbm apply --take-over");
     case LedgerState::ForeignSchema:
-      return stalled("DatabaseOwnedElsewhere", database.ledger_trouble, "ForeignSchema", "choose another ledgerSchema, or remove the schema that is not ours");
-    case LedgerState::Newer: return stalled("LedgerNewer", database.ledger_trouble, "", "use the newer version of dbm that wrote this ledger");
+      return stalled("DatabaseOwnedElsewhere", database.ledger_trouble, "ForeignSchema",
+                     "choose another ledgerSchema, or remove the schema that is not ours");
+    case LedgerState::Newer:
+      return stalled("LedgerNewer", database.ledger_trouble, "",
+                     "use the newer version of dbm that wrote this ledger");
   }
   std::abort();
 }
 
-/// A terminal failure is one attempt. It stands until spec or source change (then the digests differ) or on request.
+/// A terminal failure is one attempt. It stands until spec or source change (then the digests differ) or on
+/// request.
 std::optional<Error> failed_before(const Facts& facts) {
   const RunRow* run = facts.run_of_this();
-  if (facts.requested || run == nullptr || run->outcome.empty() || !is_stalled_reason(run->outcome)) return std::nullopt;
+  if (facts.requested || run == nullptr || run->outcome.empty() || !is_stalled_reason(run->outcome))
+    return std::nullopt;
   Error error{ErrorKind::Terminal, run->outcome, "the last run ended with " + run->outcome};
   if (!run->failure) return error;
   const FailureStatus& failure = *run->failure;
@@ -62,7 +73,8 @@ std::optional<Error> failed_before(const Facts& facts) {
 bool run_is_needed(const Facts& facts) {
   if (!facts.plan->empty()) return true;
   const RunRow* last = facts.last_run();
-  return last == nullptr || last->outcome != "Succeeded" || !last->validated || last->spec_digest != facts.migration.spec_digest;
+  return last == nullptr || last->outcome != "Succeeded" || !last->validated ||
+         last->spec_digest != facts.migration.spec_digest;
 }
 
 }  // namespace
@@ -85,11 +97,14 @@ std::string reconciling_reason(const Error& error) {
 
 Decision decide_on(const Error& error) {
   switch (error.kind) {
-    case ErrorKind::Terminal: return {error.reason == "WaitingForReference" ? Next::Wait : Next::Stalled, error};
-    case ErrorKind::Waiting: return {Next::Wait, error};
+    case ErrorKind::Terminal:
+      return {error.reason == "WaitingForReference" ? Next::Wait : Next::Stalled, error};
+    case ErrorKind::Waiting:
+      return {Next::Wait, error};
     case ErrorKind::Transient:
     case ErrorKind::InDoubt:
-    case ErrorKind::Cancelled: return {Next::Retry, error};
+    case ErrorKind::Cancelled:
+      return {Next::Retry, error};
   }
   std::abort();
 }
@@ -101,7 +116,9 @@ Decision decide(const Facts& facts, bool take_over) {
 
   const Inspection& database = *facts.database;
   if (database.server_version_num < kOldestServer)
-    return {Next::Stalled, stalled("InvalidSpec", "the server is PostgreSQL " + database.database.server_version + ", it must be 14 or newer",
+    return {Next::Stalled, stalled("InvalidSpec",
+                                   "the server is PostgreSQL " + database.database.server_version +
+                                       ", it must be 14 or newer",
                                    "ServerTooOld", "upgrade the server")};
   if (auto trouble = ledger_trouble(database, take_over)) return {Next::Stalled, std::move(trouble)};
   if (auto failure = failed_before(facts)) return {Next::Stalled, std::move(failure)};

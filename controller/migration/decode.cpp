@@ -45,8 +45,9 @@ std::optional<bool> maybe_bool(const Json& from, const char* name) {
 ConnectionSpec connection_of(const Json& json) {
   ConnectionSpec spec;
   if (json.contains("secretRef")) spec.secret_name = text(json["secretRef"], "name");
-  spec.secret_format =
-      word<SecretFormat>(json, "secretFormat", {{"Auto", SecretFormat::Auto}, {"URL", SecretFormat::URL}, {"Keys", SecretFormat::Keys}});
+  spec.secret_format = word<SecretFormat>(
+      json, "secretFormat",
+      {{"Auto", SecretFormat::Auto}, {"URL", SecretFormat::URL}, {"Keys", SecretFormat::Keys}});
   spec.secret_keys = strings(json, "secretKeys");
   spec.host = text(json, "host");
   spec.dbname = text(json, "dbname");
@@ -55,15 +56,18 @@ ConnectionSpec connection_of(const Json& json) {
   spec.parameters = strings(json, "parameters");
   if (!json.contains("tls")) return spec;
   const Json& tls = json["tls"];
-  if (tls.contains("caRef")) spec.tls.ca = KeyRef{text(tls["caRef"], "kind"), text(tls["caRef"], "name"), text(tls["caRef"], "key")};
-  if (tls.contains("certificateSecretRef")) spec.tls.certificate_secret = text(tls["certificateSecretRef"], "name");
+  if (tls.contains("caRef"))
+    spec.tls.ca = KeyRef{text(tls["caRef"], "kind"), text(tls["caRef"], "name"), text(tls["caRef"], "key")};
+  if (tls.contains("certificateSecretRef"))
+    spec.tls.certificate_secret = text(tls["certificateSecretRef"], "name");
   return spec;
 }
 
 SourceSpec source_of(const Json& json) {
   SourceSpec spec;
   if (json.contains("inline"))
-    for (const Json& entry : json["inline"]) spec.inline_scripts.push_back({text(entry, "name"), text(entry, "sql")});
+    for (const Json& entry : json["inline"])
+      spec.inline_scripts.push_back({text(entry, "name"), text(entry, "sql")});
   if (json.contains("configMaps")) {
     for (const Json& entry : json["configMaps"]) {
       ConfigMapSource map{text(entry, "name"), {}};
@@ -74,20 +78,25 @@ SourceSpec source_of(const Json& json) {
   }
   if (json.contains("directory")) spec.directory = text(json["directory"], "path");
   spec.format = word<script::Format>(
-      json, "format", {{"Auto", script::Format::Auto}, {"Plain", script::Format::Plain}, {"UpDown", script::Format::UpDown}});
+      json, "format",
+      {{"Auto", script::Format::Auto}, {"Plain", script::Format::Plain}, {"UpDown", script::Format::UpDown}});
   spec.exclude = list(json, "exclude");
   return spec;
 }
 
 BackupSpec backup_of(const Json& json) {
   BackupSpec spec;
-  spec.method = word<BackupMethod>(
-      json, "method", {{"Logical", BackupMethod::Logical}, {"SchemaOnly", BackupMethod::SchemaOnly}, {"None", BackupMethod::None}});
+  spec.method = word<BackupMethod>(json, "method",
+                                   {{"Logical", BackupMethod::Logical},
+                                    {"SchemaOnly", BackupMethod::SchemaOnly},
+                                    {"None", BackupMethod::None}});
   spec.reason = text(json, "reason");
   spec.when = word<BackupWhen>(json, "when", {{"Always", BackupWhen::Always}, {"Risky", BackupWhen::Risky}});
   spec.store = text(json["storeRef"], "name");
-  spec.verify = word<VerifyLevel>(
-      json, "verify", {{"Structure", VerifyLevel::Structure}, {"Decode", VerifyLevel::Decode}, {"Checksum", VerifyLevel::Checksum}});
+  spec.verify = word<VerifyLevel>(json, "verify",
+                                  {{"Structure", VerifyLevel::Structure},
+                                   {"Decode", VerifyLevel::Decode},
+                                   {"Checksum", VerifyLevel::Checksum}});
   spec.keep_last = json["retention"]["keepLast"].get<int>();
   const auto bytes = parse_bytes(text(json, "maxDatabaseSize"));
   if (bytes) spec.max_database_bytes = *bytes;
@@ -110,7 +119,8 @@ DryRunSpec dry_run_of(const Json& json) {
 ApplySpec apply_of(const Json& json) {
   ApplySpec spec;
   spec.transaction = word<ApplyTransaction>(
-      json, "transaction", {{"PerScript", ApplyTransaction::PerScript}, {"AllPending", ApplyTransaction::AllPending}});
+      json, "transaction",
+      {{"PerScript", ApplyTransaction::PerScript}, {"AllPending", ApplyTransaction::AllPending}});
   spec.lock_timeout = span(json, "lockTimeout");
   spec.statement_timeout = span(json, "statementTimeout");
   spec.deadline = span(json, "deadline");
@@ -132,14 +142,18 @@ Check check_of(const Json& json) {
   check.name = text(json, "name");
   check.at.clear();
   for (const auto& gate : list(json, "at"))
-    check.at.push_back(gate == "Before" ? Gate::Before : gate == "InTransaction" ? Gate::InTransaction : Gate::After);
+    check.at.push_back(gate == "Before"          ? Gate::Before
+                       : gate == "InTransaction" ? Gate::InTransaction
+                                                 : Gate::After);
   check.severity = text(json, "severity") == "Warning" ? Severity::Warning : Severity::Error;
   if (json.contains("sql")) check.sql = SqlCheck{text(json["sql"], "query")};
-  if (json.contains("table")) check.table = TableCheck{text(json["table"], "table"), json["table"]["absent"].get<bool>()};
+  if (json.contains("table"))
+    check.table = TableCheck{text(json["table"], "table"), json["table"]["absent"].get<bool>()};
   if (json.contains("column")) {
     const Json& column = json["column"];
-    check.column = ColumnCheck{text(column, "table"), text(column, "name"), text(column, "type"), maybe_bool(column, "nullable"), std::nullopt,
-                               column["absent"].get<bool>()};
+    check.column =
+        ColumnCheck{text(column, "table"),          text(column, "name"), text(column, "type"),
+                    maybe_bool(column, "nullable"), std::nullopt,         column["absent"].get<bool>()};
     if (column.contains("default")) check.column->default_ = text(column, "default");
   }
   if (json.contains("index")) check.index = index_of(json["index"]);
@@ -160,17 +174,21 @@ Spec spec_of(const Json& json) {
   spec.apply = apply_of(json["apply"]);
   if (json.contains("checks"))
     for (const Json& check : json["checks"]) spec.checks.push_back(check_of(check));
-  spec.on_failure = text(json["rollback"], "onFailure") == "None" ? OnFailure::None : OnFailure::TransactionOnly;
+  spec.on_failure =
+      text(json["rollback"], "onFailure") == "None" ? OnFailure::None : OnFailure::TransactionOnly;
   spec.suspend = json["suspend"].get<bool>();
   spec.history_limit = json["historyLimit"].get<int>();
   return spec;
 }
 
-/// Names become folders of a store and files beside the manifest, so they are checked here too, not only by a server.
+/// Names become folders of a store and files beside the manifest, so they are checked here too, not only by a
+/// server.
 Result<> check_names(const kubernetes::Object& object) {
   static const std::regex dns{"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"};
-  const char* must = "must be 1 to 253 lower-case letters, digits, '-' and '.', a letter or digit at both ends";
-  if (object.key.name.size() > 253 || !std::regex_match(object.key.name, dns)) return schema::invalid("/metadata/name", object.position, must);
+  const char* must =
+      "must be 1 to 253 lower-case letters, digits, '-' and '.', a letter or digit at both ends";
+  if (object.key.name.size() > 253 || !std::regex_match(object.key.name, dns))
+    return schema::invalid("/metadata/name", object.position, must);
   if (object.key.namespace_.size() > 63 || !std::regex_match(object.key.namespace_, dns))
     return schema::invalid("/metadata/namespace", object.position, must);
   return {};
@@ -178,11 +196,14 @@ Result<> check_names(const kubernetes::Object& object) {
 
 Result<> check_envelope(const kubernetes::Object& object) {
   if (object.document == nullptr || !object.document->is_object())
-    return Error{ErrorKind::Terminal, "InvalidSpec", "must be an object with apiVersion, kind, metadata and spec", "InvalidValue"};
+    return Error{ErrorKind::Terminal, "InvalidSpec",
+                 "must be an object with apiVersion, kind, metadata and spec", "InvalidValue"};
   const Json& document = *object.document;
   for (const auto& [name, value] : document.items()) {
     if (name != "apiVersion" && name != "kind" && name != "metadata" && name != "spec" && name != "status")
-      return schema::invalid("/" + name, object.position, "is no field known here; the fields are apiVersion, kind, metadata, spec", "UnknownField");
+      return schema::invalid("/" + name, object.position,
+                             "is no field known here; the fields are apiVersion, kind, metadata, spec",
+                             "UnknownField");
   }
   if (document.contains("apiVersion") && document["apiVersion"] != "dbmigration.dev/v1alpha1")
     return schema::invalid("/apiVersion", object.position, "must be dbmigration.dev/v1alpha1");

@@ -16,7 +16,9 @@ constexpr std::size_t kMessageMax = 256;
 /// At most `most` bytes of `text`, cut between characters, with a note of what is missing.
 std::string cut(const std::string& text, std::size_t most) {
   if (text.size() <= most) return text;
-  const auto note = [&](std::size_t kept) { return "… (" + std::to_string(text.size() - kept) + " more bytes, see the ledger)"; };
+  const auto note = [&](std::size_t kept) {
+    return "… (" + std::to_string(text.size() - kept) + " more bytes, see the ledger)";
+  };
   std::size_t kept = most - std::min(most, note(0).size());
   while (kept > 0 && (static_cast<unsigned char>(text[kept]) & 0xC0) == 0x80) --kept;
   return text.substr(0, kept) + note(kept);
@@ -30,7 +32,8 @@ Json conditions_of(const Status& status, std::size_t message_max) {
   Json all = Json::array();
   for (const Condition& c : status.conditions) {
     Json one = {{"type", c.type}, {"status", c.status}, {"reason", c.reason}};
-    one["message"] = cut(c.message, c.type == "Ready" ? std::max(kReadyMessageMax, message_max) : message_max);
+    one["message"] =
+        cut(c.message, c.type == "Ready" ? std::max(kReadyMessageMax, message_max) : message_max);
     one["lastTransitionTime"] = c.last_transition_time;
     one["observedGeneration"] = c.observed_generation;
     all.push_back(std::move(one));
@@ -86,9 +89,13 @@ int rank(const CheckResult& result) {
 }
 
 Json checks_of(const ChecksStatus& checks, bool with_passed, std::size_t message_max) {
-  Json json = {{"passed", checks.passed}, {"failed", checks.failed}, {"warned", checks.warned}, {"vacuous", checks.vacuous}};
+  Json json = {{"passed", checks.passed},
+               {"failed", checks.failed},
+               {"warned", checks.warned},
+               {"vacuous", checks.vacuous}};
   auto results = checks.results;
-  std::stable_sort(results.begin(), results.end(), [](const auto& a, const auto& b) { return rank(a) < rank(b); });
+  std::stable_sort(results.begin(), results.end(),
+                   [](const auto& a, const auto& b) { return rank(a) < rank(b); });
   Json all = Json::array();
   for (const CheckResult& result : results) {
     if (!with_passed && result.result == "Passed") continue;
@@ -149,7 +156,8 @@ struct Allowance {
 };
 
 Json write(const Status& status, const Allowance& allowance) {
-  Json json = {{"conditions", conditions_of(status, allowance.message_max)}, {"observedGeneration", status.observed_generation}};
+  Json json = {{"conditions", conditions_of(status, allowance.message_max)},
+               {"observedGeneration", status.observed_generation}};
   put(json, "currentVersion", status.current_version);
   json["appliedCount"] = status.applied_count;
   json["pendingCount"] = status.pending_count;
@@ -158,20 +166,25 @@ Json write(const Status& status, const Allowance& allowance) {
   if (status.progress) json["progress"] = progress_of(*status.progress);
   if (status.backup) json["backup"] = backup_of(*status.backup);
   if (status.dry_run) json["dryRun"] = dry_run_of(*status.dry_run);
-  if (status.checks) json["checks"] = checks_of(*status.checks, allowance.passed_checks, allowance.message_max);
+  if (status.checks)
+    json["checks"] = checks_of(*status.checks, allowance.passed_checks, allowance.message_max);
   if (status.database) json["database"] = database_of(*status.database);
   if (status.failure) json["failure"] = failure_of(*status.failure, allowance.message_max);
-  if (!status.history.empty() && allowance.history > 0) json["history"] = history_of(status.history, allowance.history);
+  if (!status.history.empty() && allowance.history > 0)
+    json["history"] = history_of(status.history, allowance.history);
   put(json, "lastHandledReconcileAt", cut(status.last_handled_reconcile_at, 64));
   return json;
 }
 
-std::size_t bytes_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace).size(); }
+std::size_t bytes_of(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace).size();
+}
 
 Json shortened(const Status& status, const Allowance& allowance, const char* what) {
   Status noted = status;
   for (Condition& c : noted.conditions)
-    if (c.type == "Ready") c.message = cut(c.message, 900) + " (status shortened: " + what + " left out, see the ledger)";
+    if (c.type == "Ready")
+      c.message = cut(c.message, 900) + " (status shortened: " + what + " left out, see the ledger)";
   return write(noted, allowance);
 }
 
@@ -191,13 +204,15 @@ Json encode(const Status& status) {
     json = shortened(status, allowance, "passed checks, older history");
     if (bytes_of(json) <= kBytesMax) return json;
   }
-  // With the results bounded as the schema bounds them, names alone may be too much: the failing ones come first.
+  // With the results bounded as the schema bounds them, names alone may be too much: the failing ones come
+  // first.
   Status fewer = status;
   for (allowance.message_max = 64; fewer.checks && !fewer.checks->results.empty();) {
     json = shortened(fewer, allowance, "passed checks, history, messages");
     if (bytes_of(json) <= kBytesMax) return json;
     auto& results = fewer.checks->results;
-    std::stable_sort(results.begin(), results.end(), [](const auto& a, const auto& b) { return rank(a) < rank(b); });
+    std::stable_sort(results.begin(), results.end(),
+                     [](const auto& a, const auto& b) { return rank(a) < rank(b); });
     results.resize(results.size() / 2);
   }
   return shortened(fewer, allowance, "checks, history, messages");

@@ -13,12 +13,12 @@
 namespace dbm::migration {
 
 struct Facts {
-  Migration migration;           ///< spec and digest are empty where the object could not be decoded
-  std::int64_t generation = 1;   ///< of the spec that was read (without a cluster: kept in the ledger)
-  Status previous;               ///< what the object's status said
+  Migration migration;          ///< spec and digest are empty where the object could not be decoded
+  std::int64_t generation = 1;  ///< of the spec that was read (without a cluster: kept in the ledger)
+  Status previous;              ///< what the object's status said
   bool decoded = false;
-  bool requested = false;        ///< a person asked to try again what stalled
-  std::string requested_at;      ///< annotation dbmigration.dev/requestedAt
+  bool requested = false;    ///< a person asked to try again what stalled
+  std::string requested_at;  ///< annotation dbmigration.dev/requestedAt
 
   std::optional<Connection> connection;
   std::shared_ptr<const script::ScriptSet> source;
@@ -34,7 +34,9 @@ struct Facts {
     const RunRow& run = *database->last_run;
     return run.spec_digest == migration.spec_digest && run.source_digest == source->digest ? &run : nullptr;
   }
-  [[nodiscard]] const RunRow* last_run() const { return database && database->last_run ? &*database->last_run : nullptr; }
+  [[nodiscard]] const RunRow* last_run() const {
+    return database && database->last_run ? &*database->last_run : nullptr;
+  }
 };
 
 }  // namespace dbm::migration

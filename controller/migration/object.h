@@ -1,5 +1,6 @@
 #pragma once
-/// A DatabaseMigration as values: the spec decoded and checked, the status as it is written. Field docs: crds/README.md.
+/// A DatabaseMigration as values: the spec decoded and checked, the status as it is written. Field docs:
+/// crds/README.md.
 
 #include <cstdint>
 #include <map>
@@ -15,7 +16,8 @@
 
 namespace dbm::migration {
 
-// ---- spec ----------------------------------------------------------------------------------------------------------
+// ---- spec
+// ----------------------------------------------------------------------------------------------------------
 
 enum class EngineKind { PostgreSQL };
 enum class SecretFormat { Auto, URL, Keys };
@@ -148,12 +150,14 @@ struct Spec {
 struct Migration {
   kubernetes::Object object;
   Spec spec;
-  std::string spec_digest;  ///< "sha256:…" of the canonical JSON of the spec, suspend and historyLimit left out
+  std::string
+      spec_digest;  ///< "sha256:…" of the canonical JSON of the spec, suspend and historyLimit left out
 };
 
-/// Decodes and checks everything that can be checked without looking at the world: unknown fields (UnknownField),
-/// types, ranges, enums, patterns, exactly one source, one kind per check, None needs a reason, a Secret or a host
-/// (InvalidValue). The first error in document order, with file and line where known: Terminal/InvalidSpec.
+/// Decodes and checks everything that can be checked without looking at the world: unknown fields
+/// (UnknownField), types, ranges, enums, patterns, exactly one source, one kind per check, None needs a
+/// reason, a Secret or a host (InvalidValue). The first error in document order, with file and line where
+/// known: Terminal/InvalidSpec.
 Result<Migration> decode(const kubernetes::Object& object);
 
 std::string_view to_string(BackupMethod);
@@ -163,7 +167,8 @@ std::string_view to_string(ApplyTransaction);
 std::string_view to_string(Gate);
 std::string_view to_string(Severity);
 
-// ---- status --------------------------------------------------------------------------------------------------------
+// ---- status
+// --------------------------------------------------------------------------------------------------------
 
 enum class PhaseName { Plan, Backup, DryRun, Apply, Validate };
 std::string_view to_string(PhaseName);
@@ -243,8 +248,8 @@ struct Status {
   std::string last_handled_reconcile_at;
 };
 
-/// The JSON form, at most 24 KiB: over it passed check results, then oldest history, then messages are dropped, and
-/// the Ready message says so.
+/// The JSON form, at most 24 KiB: over it passed check results, then oldest history, then messages are
+/// dropped, and the Ready message says so.
 nlohmann::ordered_json encode(const Status& status);
 /// Reads a status back leniently: what is missing or odd is empty.
 Status decode_status(const nlohmann::ordered_json& json);

@@ -14,13 +14,14 @@ struct ObserveOptions {
 /// The object alone, decoded where it can be: for the first write of a new one. Nothing else is read.
 Facts glance(const kubernetes::Object& object, const Surroundings& surroundings);
 
-/// Never fails: what could not be read stands in Facts::trouble, with everything that could beside it. Scripts and
-/// ledger are read at the same time.
-Facts observe(const kubernetes::Object& object, const Surroundings& surroundings, const ObserveOptions& options, Deadline deadline,
-              const std::stop_token& stop);
+/// Never fails: what could not be read stands in Facts::trouble, with everything that could beside it.
+/// Scripts and ledger are read at the same time.
+Facts observe(const kubernetes::Object& object, const Surroundings& surroundings,
+              const ObserveOptions& options, Deadline deadline, const std::stop_token& stop);
 
 /// The same facts with the ledger looked at again: after a run.
-Facts observe_again(Facts facts, const Surroundings& surroundings, Deadline deadline, const std::stop_token& stop);
+Facts observe_again(Facts facts, const Surroundings& surroundings, Deadline deadline,
+                    const std::stop_token& stop);
 
 /// Puts a fresh look at the ledger into the facts: plan and generation follow from it.
 void take_inspection(Facts& facts, Inspection inspection, const Surroundings& surroundings);

@@ -26,8 +26,9 @@ artifact::SetRequest request_for(const Facts& facts, const ConfiguredStore& stor
 }
 
 /// One producer into one artifact of the set.
-Result<artifact::ArtifactFacts> pour(Run& run, bool schema_only, Result<std::unique_ptr<artifact::ArtifactWriter>> writer, std::string* facts,
-                                     Deadline deadline, const std::stop_token& stop) {
+Result<artifact::ArtifactFacts> pour(Run& run, bool schema_only,
+                                     Result<std::unique_ptr<artifact::ArtifactWriter>> writer,
+                                     std::string* facts, Deadline deadline, const std::stop_token& stop) {
   if (!writer) return writer.error();
   const auto sink = [&](std::string_view bytes) { return (*writer)->append(bytes); };
   const auto dumped = run.session().dump(schema_only, sink, deadline, stop, run.progress());
@@ -36,7 +37,8 @@ Result<artifact::ArtifactFacts> pour(Run& run, bool schema_only, Result<std::uni
   return (*writer)->finish();
 }
 
-Result<artifact::BackupSet> take(const Facts& facts, Run& run, const ConfiguredStore& store, Deadline deadline, const std::stop_token& stop) {
+Result<artifact::BackupSet> take(const Facts& facts, Run& run, const ConfiguredStore& store,
+                                 Deadline deadline, const std::stop_token& stop) {
   static const WallClock world;
   const WallClock& clock = run.surroundings().clock == nullptr ? world : *run.surroundings().clock;
   artifact::SetWriter writer{*store.store, request_for(facts, store), clock};
@@ -55,9 +57,12 @@ Result<artifact::BackupSet> take(const Facts& facts, Run& run, const ConfiguredS
 
 artifact::Level level_of(VerifyLevel level) {
   switch (level) {
-    case VerifyLevel::Checksum: return artifact::Level::Checksum;
-    case VerifyLevel::Decode: return artifact::Level::Decode;
-    case VerifyLevel::Structure: return artifact::Level::Structure;
+    case VerifyLevel::Checksum:
+      return artifact::Level::Checksum;
+    case VerifyLevel::Decode:
+      return artifact::Level::Decode;
+    case VerifyLevel::Structure:
+      return artifact::Level::Structure;
   }
   std::abort();
 }
@@ -73,12 +78,13 @@ BackupStatus status_of(const Facts& facts, const ConfiguredStore& store, const a
 }
 
 /// Takes one and proves it.
-Result<artifact::BackupSet> take_and_prove(const Facts& facts, Run& run, const ConfiguredStore& store, Deadline deadline,
-                                           const std::stop_token& stop) {
+Result<artifact::BackupSet> take_and_prove(const Facts& facts, Run& run, const ConfiguredStore& store,
+                                           Deadline deadline, const std::stop_token& stop) {
   auto set = take(facts, run, store, deadline, stop);
   if (!set) return set;
   run.say(PhaseName::Backup, "verifying " + set->manifest.id);
-  const auto proven = prove(facts, run.surroundings(), store, *set, level_of(facts.migration.spec.backup.verify), deadline, stop);
+  const auto proven = prove(facts, run.surroundings(), store, *set,
+                            level_of(facts.migration.spec.backup.verify), deadline, stop);
   if (!proven) {
     if (proven.error().cause == "BackupCorrupt")
       if (const auto away = artifact::quarantine(*store.store, *set); !away) return away.error();
@@ -99,7 +105,8 @@ std::optional<BackupStatus> fresh_backup(const Facts& facts, const Run& run) {
 
 Error bounded(Error error, Deadline deadline) {
   if (error.kind == ErrorKind::Transient && deadline.passed())
-    return {ErrorKind::Terminal, "BackupFailed", "the backup took longer than backup.timeout: " + error.message, "Timeout"};
+    return {ErrorKind::Terminal, "BackupFailed",
+            "the backup took longer than backup.timeout: " + error.message, "Timeout"};
   return error;
 }
 
@@ -117,10 +124,12 @@ Outcome run_backup(const Facts& facts, Run& run, const std::stop_token& stop) {
       if (const auto recorded = run.session().record_backup(*fresh); !recorded) return recorded.error();
     return Evidence{"backup", fresh->id};
   }
-  if (const auto possible = check_backup_possible(facts, run.surroundings(), run.database_bytes); !possible) return possible.error();
+  if (const auto possible = check_backup_possible(facts, run.surroundings(), run.database_bytes); !possible)
+    return possible.error();
   const auto store = store_of(facts.migration.spec, run.surroundings());
   if (!store) return store.error();
-  if ((*store)->active_key.empty()) run.say(PhaseName::Backup, "the store is not encrypted: " + (*store)->unencrypted_reason);
+  if ((*store)->active_key.empty())
+    run.say(PhaseName::Backup, "the store is not encrypted: " + (*store)->unencrypted_reason);
 
   const auto deadline = Deadline::after(facts.migration.spec.backup.timeout);
   for (int tries = 1;; ++tries) {
@@ -131,7 +140,8 @@ Outcome run_backup(const Facts& facts, Run& run, const std::stop_token& stop) {
       return Evidence{"backup", status.id};
     }
     if (set.error().cause != "BackupCorrupt" || tries == kTries) return bounded(set.error(), deadline);
-    log::warning("a backup could not be read back as it was written; it is taken once more", {{"error", set.error().message}});
+    log::warning("a backup could not be read back as it was written; it is taken once more",
+                 {{"error", set.error().message}});
   }
 }
 

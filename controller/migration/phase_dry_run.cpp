@@ -5,7 +5,10 @@ namespace dbm::migration {
 namespace {
 
 DryRunStatus not_rehearsed(const Facts& facts) {
-  return {.mode = "Plan", .reason = "dryRun.mode is Plan", .rehearsed = 0, .not_rehearsed = static_cast<int>(facts.plan->pending.size())};
+  return {.mode = "Plan",
+          .reason = "dryRun.mode is Plan",
+          .rehearsed = 0,
+          .not_rehearsed = static_cast<int>(facts.plan->pending.size())};
 }
 
 }  // namespace
@@ -23,14 +26,16 @@ Outcome run_dry_run(const Facts& facts, Run& run, const std::stop_token& stop) {
     if (!rehearsal) {
       Error error = rehearsal.error();
       if (error.kind == ErrorKind::Transient && deadline.passed())
-        error = {ErrorKind::Terminal, "DryRunFailed", "the rehearsal took longer than dryRun.timeout: " + error.message, "Timeout"};
+        error = {ErrorKind::Terminal, "DryRunFailed",
+                 "the rehearsal took longer than dryRun.timeout: " + error.message, "Timeout"};
       return error;
     }
     done = rehearsal->summary;
     for (const auto& line : rehearsal->not_rehearsed) run.say(PhaseName::DryRun, "not rehearsed: " + line);
   }
   if (const auto recorded = run.session().record_rehearsal(done); !recorded) return recorded.error();
-  return Evidence{"rehearsal", std::to_string(done.rehearsed) + " of " + std::to_string(facts.plan->pending.size())};
+  return Evidence{"rehearsal",
+                  std::to_string(done.rehearsed) + " of " + std::to_string(facts.plan->pending.size())};
 }
 
 }  // namespace dbm::migration

@@ -9,32 +9,38 @@ namespace {
 
 bool grammar_unsure(const Plan& plan) {
   return std::any_of(plan.pending.begin(), plan.pending.end(), [](const PendingScript& pending) {
-    return std::any_of(pending.analysis.named.begin(), pending.analysis.named.end(), [](const auto& s) { return !s.what.syntax_error.empty(); });
+    return std::any_of(pending.analysis.named.begin(), pending.analysis.named.end(),
+                       [](const auto& s) { return !s.what.syntax_error.empty(); });
   });
 }
 
 bool asked_before(const Spec& spec) {
-  return std::any_of(spec.checks.begin(), spec.checks.end(),
-                     [](const Check& check) { return std::find(check.at.begin(), check.at.end(), Gate::Before) != check.at.end(); });
+  return std::any_of(spec.checks.begin(), spec.checks.end(), [](const Check& check) {
+    return std::find(check.at.begin(), check.at.end(), Gate::Before) != check.at.end();
+  });
 }
 
 Result<> look_first(const Facts& facts, Run& run, const std::stop_token& stop) {
   Engine& engine = *run.surroundings().engine;
-  const auto preflight = engine.preflight(facts.connection->target, facts.migration.spec, *facts.plan, Deadline::after(std::chrono::minutes{1}), stop);
+  const auto preflight = engine.preflight(facts.connection->target, facts.migration.spec, *facts.plan,
+                                          Deadline::after(std::chrono::minutes{1}), stop);
   if (!preflight) return preflight.error();
   run.database_bytes = preflight->database_bytes;
   for (const auto& line : preflight->blockers) run.say(PhaseName::Plan, line);
   for (const auto& line : preflight->warnings) run.say(PhaseName::Plan, line);
   for (const auto& line : facts.plan->warnings) run.say(PhaseName::Plan, line);
   if (!grammar_unsure(*facts.plan)) return {};
-  return engine.parse_with_server(facts.connection->target, *facts.plan, Deadline::after(std::chrono::minutes{5}), stop);
+  return engine.parse_with_server(facts.connection->target, *facts.plan,
+                                  Deadline::after(std::chrono::minutes{5}), stop);
 }
 
 }  // namespace
 
 Error failed_check(const ChecksStatus& checks) {
-  const auto failed = std::find_if(checks.results.begin(), checks.results.end(), [](const CheckResult& r) { return r.result == "Failed"; });
-  Error error{ErrorKind::Terminal, "ValidationFailed", std::to_string(checks.failed) + " checks failed", "CheckFailed"};
+  const auto failed = std::find_if(checks.results.begin(), checks.results.end(),
+                                   [](const CheckResult& r) { return r.result == "Failed"; });
+  Error error{ErrorKind::Terminal, "ValidationFailed", std::to_string(checks.failed) + " checks failed",
+              "CheckFailed"};
   if (failed == checks.results.end()) return error;
   error.message = "check " + failed->name + " failed: " + failed->message;
   if (checks.failed > 1) error.message += " (and " + std::to_string(checks.failed - 1) + " more)";
@@ -47,14 +53,20 @@ Outcome run_plan(const Facts& facts, Run& run, const std::stop_token& stop) {
   if (!facts.plan->empty()) {
     if (const auto looked = look_first(facts, run, stop); !looked) return looked.error();
     if (needs_backup(facts))
-      if (const auto possible = check_backup_possible(facts, run.surroundings(), run.database_bytes); !possible) return possible.error();
+      if (const auto possible = check_backup_possible(facts, run.surroundings(), run.database_bytes);
+          !possible)
+        return possible.error();
   }
   // With nothing pending there is no "before": such checks speak about a change.
-  if (facts.plan->pending.empty() || !asked_before(facts.migration.spec)) return Evidence{"plan", facts.plan->digest};
-  const auto checks = run.session().check(Gate::Before, *facts.plan, Deadline::after(std::chrono::hours{1}), stop);
+  if (facts.plan->pending.empty() || !asked_before(facts.migration.spec))
+    return Evidence{"plan", facts.plan->digest};
+  const auto checks =
+      run.session().check(Gate::Before, *facts.plan, Deadline::after(std::chrono::hours{1}), stop);
   if (!checks) return checks.error();
   run.before = *checks;
-  if (checks->failed > 0) return failed_check(*checks).with_remedy("nothing was changed; correct the data or the check, then run dbm apply again");
+  if (checks->failed > 0)
+    return failed_check(*checks).with_remedy(
+        "nothing was changed; correct the data or the check, then run dbm apply again");
   return Evidence{"plan", facts.plan->digest};
 }
 

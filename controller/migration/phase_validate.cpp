@@ -23,7 +23,8 @@ Outcome run_validate(const Facts& facts, Run& run, const std::stop_token& stop) 
   const std::string manifest = facts.migration.object.file.empty() ? "MANIFEST" : facts.migration.object.file;
   error.remedy = "the change stays; correct the data or the check, then run: dbm apply -f " + manifest;
   if (backup && facts.migration.spec.on_failure == OnFailure::TransactionOnly)
-    error.remedy += "; or look at the state before: dbm restore " + backup->id + " --into NEWDATABASE -f " + manifest;
+    error.remedy +=
+        "; or look at the state before: dbm restore " + backup->id + " --into NEWDATABASE -f " + manifest;
   return error;
 }
 

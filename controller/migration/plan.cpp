@@ -12,7 +12,9 @@ namespace {
 
 using script::Script;
 
-Error changed(const std::string& message, const char* cause) { return {ErrorKind::Terminal, "ChangedScript", message, cause}; }
+Error changed(const std::string& message, const char* cause) {
+  return {ErrorKind::Terminal, "ChangedScript", message, cause};
+}
 
 /// What the table of FORMATS.md 6 says about one script before its text is looked at.
 enum class Verdict { Settled, Changed, Pending, Baseline, BeyondTarget };
@@ -58,7 +60,9 @@ class Planner {
     rows_.reserve(database_.rows.size());
     for (const HistoryRow& row : database_.rows) {
       rows_.emplace(row.version_key, &row);
-      if (counts_as_applied(row) && (newest_ == nullptr || script::compare_keys(newest_->version_key, row.version_key) < 0)) newest_ = &row;
+      if (counts_as_applied(row) &&
+          (newest_ == nullptr || script::compare_keys(newest_->version_key, row.version_key) < 0))
+        newest_ = &row;
     }
     in_source_.reserve(source_.scripts.size());
     for (const Script& script : source_.scripts) in_source_.emplace(script.version.key, &script);
@@ -66,19 +70,27 @@ class Planner {
 
   /// targetVersion and baselineVersion, as keys.
   Result<> read_bounds() {
-    const auto known = [&](const script::Version& version) { return in_source_.contains(version.key) || rows_.contains(version.key); };
+    const auto known = [&](const script::Version& version) {
+      return in_source_.contains(version.key) || rows_.contains(version.key);
+    };
     const auto read = [&](const std::string& written, const char* field, std::string& key) -> Result<> {
       if (written.empty()) return {};
       const auto version = script::parse_version(written);
       if (!version || !known(*version))
-        return Error{ErrorKind::Terminal, "InvalidSpec", std::string("spec.") + field + " must be a version of the source; there is no " + written, "InvalidValue"};
+        return Error{
+            ErrorKind::Terminal, "InvalidSpec",
+            std::string("spec.") + field + " must be a version of the source; there is no " + written,
+            "InvalidValue"};
       key = version->key;
       return {};
     };
-    if (const auto target = read(migration_.spec.target_version, "targetVersion", target_); !target) return target;
+    if (const auto target = read(migration_.spec.target_version, "targetVersion", target_); !target)
+      return target;
     if (!target_.empty() && newest_ != nullptr && script::compare_keys(target_, newest_->version_key) < 0)
       return Error{ErrorKind::Terminal, "InvalidSpec",
-                   "spec.targetVersion " + migration_.spec.target_version + " must not be older than " + newest_->version + ", which is applied", "InvalidValue"};
+                   "spec.targetVersion " + migration_.spec.target_version + " must not be older than " +
+                       newest_->version + ", which is applied",
+                   "InvalidValue"};
     return read(migration_.spec.baseline_version, "baselineVersion", baseline_);
   }
 
@@ -87,8 +99,10 @@ class Planner {
     for (const HistoryRow& row : database_.rows) {
       if (row.status != "applied" || row.closed) continue;
       return Error{ErrorKind::Terminal, "ManualInterventionRequired",
-                   "script " + row.version + " ended the transaction it ran in, so what it did is not proven", "RowNotClosed"}
-          .with_remedy("look at what it did, then run: dbm resolve " + row.version + "=applied (or =pending)");
+                   "script " + row.version + " ended the transaction it ran in, so what it did is not proven",
+                   "RowNotClosed"}
+          .with_remedy("look at what it did, then run: dbm resolve " + row.version +
+                       "=applied (or =pending)");
     }
     return {};
   }
@@ -97,7 +111,8 @@ class Planner {
     for (const HistoryRow& row : database_.rows) {
       if (row.status != "applied" || in_source_.contains(row.version_key)) continue;
       if (!baseline_.empty() && script::compare_keys(row.version_key, baseline_) <= 0) continue;
-      const std::string what = "script " + row.version + " (" + row.name + ") is applied, but the source has no such file";
+      const std::string what =
+          "script " + row.version + " (" + row.name + ") is applied, but the source has no such file";
       if (migration_.spec.changed_script == ChangedScript::Refuse)
         return changed(what, "ScriptMissing").with_remedy("put the file back, or set changedScript: Warn");
       plan_.warnings.push_back(what);
@@ -111,25 +126,30 @@ class Planner {
     if (row != nullptr && row->status == "baseline") return {&script, row, Verdict::Settled};
     if (row != nullptr && row->status == "applied")
       return {&script, row, row->checksum == script.checksum ? Verdict::Settled : Verdict::Changed};
-    if (row == nullptr && !baseline_.empty() && script::compare_keys(script.version.key, baseline_) <= 0) return {&script, row, Verdict::Baseline};
-    if (!target_.empty() && script::compare_keys(script.version.key, target_) > 0) return {&script, row, Verdict::BeyondTarget};
+    if (row == nullptr && !baseline_.empty() && script::compare_keys(script.version.key, baseline_) <= 0)
+      return {&script, row, Verdict::Baseline};
+    if (!target_.empty() && script::compare_keys(script.version.key, target_) > 0)
+      return {&script, row, Verdict::BeyondTarget};
     return {&script, row, Verdict::Pending};
   }
 
   Result<> take(const Line& line, script::Analysis analysis) {
     const Script& script = *line.script;
     if (analysis.checksum != script.checksum)
-      return Error{ErrorKind::Transient, "ProgressingWithRetry", script.forward.name + " changed while it was read", "SourceChanged"};
+      return Error{ErrorKind::Transient, "ProgressingWithRetry",
+                   script.forward.name + " changed while it was read", "SourceChanged"};
     if (line.verdict == Verdict::Changed) return take_changed(line, analysis);
     if (!analysis.directives.engine.empty() && analysis.directives.engine != "PostgreSQL") {
-      plan_.warnings.push_back(script.forward.name + ": left out, it is for engine " + analysis.directives.engine);
+      plan_.warnings.push_back(script.forward.name + ": left out, it is for engine " +
+                               analysis.directives.engine);
       return {};
     }
     if (line.verdict == Verdict::Baseline) {
       plan_.baseline.push_back({script, std::move(analysis), "at or below baselineVersion", 0});
       return {};
     }
-    if (line.row == nullptr && newest_ != nullptr && script::compare_keys(script.version.key, newest_->version_key) < 0)
+    if (line.row == nullptr && newest_ != nullptr &&
+        script::compare_keys(script.version.key, newest_->version_key) < 0)
       return Error{ErrorKind::Terminal, "OutOfOrder",
                    script.forward.name + " is new, but older than " + newest_->version + ", which is applied"}
           .with_remedy("give it a version after " + newest_->version);
@@ -145,7 +165,8 @@ class Planner {
       plan_.warnings.push_back(file + ": DBM712 text changed, meaning the same");
       return {};
     }
-    const std::string what = file + " was changed after it was applied: the ledger has " + line.row->checksum + ", the source " + line.script->checksum;
+    const std::string what = file + " was changed after it was applied: the ledger has " +
+                             line.row->checksum + ", the source " + line.script->checksum;
     if (migration_.spec.changed_script == ChangedScript::Refuse)
       return changed(what, "ChecksumDiffers")
           .with_position({file, 0, 0})
@@ -155,7 +176,8 @@ class Planner {
   }
 
   static void explain(const HistoryRow& row, PendingScript& pending) {
-    const std::string share = std::to_string(row.statements_done) + " of " + std::to_string(row.statements) + " statements in effect";
+    const std::string share = std::to_string(row.statements_done) + " of " + std::to_string(row.statements) +
+                              " statements in effect";
     if (row.status == "running") {
       pending.why = "interrupted: what took effect is looked up first";
       pending.continue_at = row.statements_done;
@@ -180,7 +202,8 @@ class Planner {
 
   static std::string forced_by(const script::Analysis& analysis) {
     for (const auto& statement : analysis.named)
-      if (statement.what.scope == script::Scope::OutsideOnly) return ", line " + std::to_string(statement.at.line) + ": " + statement.what.kind;
+      if (statement.what.scope == script::Scope::OutsideOnly)
+        return ", line " + std::to_string(statement.at.line) + ": " + statement.what.kind;
     return ": declared with transaction none";
   }
 
@@ -218,7 +241,8 @@ class Planner {
 
 }  // namespace
 
-Result<Plan> make_plan(const Migration& migration, const script::ScriptSet& source, const Inspection& database) {
+Result<Plan> make_plan(const Migration& migration, const script::ScriptSet& source,
+                       const Inspection& database) {
   return Planner{migration, source, database}.make();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-/// What would be done and why. Pure: from the source, the ledger and the spec to a plan or to the reason there is none.
+/// What would be done and why. Pure: from the source, the ledger and the spec to a plan or to the reason
+/// there is none.
 
 #include <cstdint>
 #include <string>
@@ -17,17 +18,18 @@ namespace dbm::migration {
 struct PendingScript {
   script::Script script;
   script::Analysis analysis;
-  std::string why;                 ///< "new", "failed before, nothing in effect", "3 of 9 statements in effect"
-  std::int64_t continue_at = 0;    ///< statements already in effect (journalled scripts)
+  std::string why;               ///< "new", "failed before, nothing in effect", "3 of 9 statements in effect"
+  std::int64_t continue_at = 0;  ///< statements already in effect (journalled scripts)
 };
 
 struct Plan {
   std::vector<PendingScript> pending;
-  std::vector<PendingScript> baseline;  ///< to be recorded as baseline only; analysis holds the normalised checksum
-  std::string digest;                   ///< "sha256:…", API.md part 1
+  std::vector<PendingScript>
+      baseline;        ///< to be recorded as baseline only; analysis holds the normalised checksum
+  std::string digest;  ///< "sha256:…", API.md part 1
   unsigned effects = 0;
   std::int64_t statements = 0;
-  std::vector<std::string> warnings;    ///< one line each: DBM712, DBM717, changed with Warn, …
+  std::vector<std::string> warnings;             ///< one line each: DBM712, DBM717, changed with Warn, …
   std::vector<std::string> outside_transaction;  ///< script names, with the statement that forces it
 
   [[nodiscard]] bool empty() const { return pending.empty() && baseline.empty(); }
@@ -36,6 +38,7 @@ struct Plan {
 /// Compares source and ledger (FORMATS.md 6). Analyses only what is pending or changed.
 /// Terminal: ChangedScript (ChecksumDiffers, ScriptMissing), OutOfOrder, SourceInvalid (MissingDependency,
 /// words of analyse), InvalidSpec for a target or baseline that does not exist or lies below what is applied.
-Result<Plan> make_plan(const Migration& migration, const script::ScriptSet& source, const Inspection& database);
+Result<Plan> make_plan(const Migration& migration, const script::ScriptSet& source,
+                       const Inspection& database);
 
 }  // namespace dbm::migration

@@ -17,12 +17,14 @@ Error invalid(const PendingScript& pending, const std::string& what, const char*
   return Error{ErrorKind::Terminal, "SourceInvalid", file + " " + what, cause}.with_position({file, 0, 0});
 }
 
-Result<> check_requirements(const std::vector<PendingScript>& all, std::set<std::string, std::less<>>& known) {
+Result<> check_requirements(const std::vector<PendingScript>& all,
+                            std::set<std::string, std::less<>>& known) {
   for (const PendingScript& pending : all) {
     for (const auto& needed : pending.analysis.directives.requires_versions) {
       const auto version = script::parse_version(needed);
       if (known.contains(needed) || (version && known.contains(version->key))) continue;
-      return invalid(pending, "requires " + needed + ", which is neither applied nor pending before it", "MissingDependency");
+      return invalid(pending, "requires " + needed + ", which is neither applied nor pending before it",
+                     "MissingDependency");
     }
     known.insert(pending.script.version.key);
     known.insert(pending.script.name);
@@ -31,8 +33,11 @@ Result<> check_requirements(const std::vector<PendingScript>& all, std::set<std:
 }
 
 bool any_requirement(const Plan& plan) {
-  const auto has = [](const PendingScript& pending) { return !pending.analysis.directives.requires_versions.empty(); };
-  return std::any_of(plan.pending.begin(), plan.pending.end(), has) || std::any_of(plan.baseline.begin(), plan.baseline.end(), has);
+  const auto has = [](const PendingScript& pending) {
+    return !pending.analysis.directives.requires_versions.empty();
+  };
+  return std::any_of(plan.pending.begin(), plan.pending.end(), has) ||
+         std::any_of(plan.baseline.begin(), plan.baseline.end(), has);
 }
 
 }  // namespace
@@ -45,7 +50,8 @@ std::vector<Result<script::Analysis>> analyse_all(const std::vector<const script
   };
   std::vector<std::jthread> helpers;
   if (scripts.size() >= kWorthThreads)
-    for (unsigned n = std::min(std::thread::hardware_concurrency(), 8u); n > 1; --n) helpers.emplace_back(work);
+    for (unsigned n = std::min(std::thread::hardware_concurrency(), 8u); n > 1; --n)
+      helpers.emplace_back(work);
   work();
   helpers.clear();  // joins
   return answers;
@@ -88,10 +94,16 @@ Result<> check_plan(const Spec& spec, const Inspection& database, const RowIndex
   }
   for (const PendingScript& pending : plan.pending) {
     if (!server_fits(pending.analysis.directives.server, database.server_version_num))
-      return invalid(pending, "is for server " + pending.analysis.directives.server + ", this one is " + database.database.server_version, "UnsupportedServer");
+      return invalid(pending,
+                     "is for server " + pending.analysis.directives.server + ", this one is " +
+                         database.database.server_version,
+                     "UnsupportedServer");
     if (spec.apply.transaction == ApplyTransaction::AllPending && !pending.analysis.in_transaction)
-      return invalid(pending, "cannot run in a transaction, as apply.transaction AllPending asks for", "CannotBeInTransaction")
-          .with_remedy("set apply.transaction: PerScript, or apply this script in a run of its own with targetVersion");
+      return invalid(pending, "cannot run in a transaction, as apply.transaction AllPending asks for",
+                     "CannotBeInTransaction")
+          .with_remedy(
+              "set apply.transaction: PerScript, or apply this script in a run of its own with "
+              "targetVersion");
   }
   return {};
 }

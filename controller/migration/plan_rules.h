@@ -15,7 +15,8 @@ using RowIndex = std::unordered_map<std::string_view, const HistoryRow*>;
 /// Reads each script once, on as many threads as there are processors; answers in the order of `scripts`.
 std::vector<Result<script::Analysis>> analyse_all(const std::vector<const script::Script*>& scripts);
 
-/// requires, server, AllPending. Terminal/SourceInvalid with MissingDependency, UnsupportedServer, CannotBeInTransaction.
+/// requires, server, AllPending. Terminal/SourceInvalid with MissingDependency, UnsupportedServer,
+/// CannotBeInTransaction.
 Result<> check_plan(const Spec& spec, const Inspection& database, const RowIndex& rows, const Plan& plan);
 
 /// Whether a server (150018) satisfies ">=14", "<16.2", "15". Empty: any.

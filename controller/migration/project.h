@@ -1,6 +1,6 @@
 #pragma once
-/// From facts and a verdict to a status. Pure: the same ledger gives the same status, whoever looks and whenever, but
-/// for the times of transitions.
+/// From facts and a verdict to a status. Pure: the same ledger gives the same status, whoever looks and
+/// whenever, but for the times of transitions.
 
 #include <string>
 
@@ -18,16 +18,17 @@ enum class Mood {
 
 struct Verdict {
   Mood mood = Mood::New;
-  PhaseName phase = PhaseName::Plan;         ///< with Running
-  std::optional<ProgressStatus> progress;    ///< with Running
-  std::optional<Error> why;                  ///< with Waiting and Stalled
+  PhaseName phase = PhaseName::Plan;       ///< with Running
+  std::optional<ProgressStatus> progress;  ///< with Running
+  std::optional<Error> why;                ///< with Waiting and Stalled
 };
 
 /// `now` is RFC 3339. lastTransitionTime moves only where a condition's status differs from `previous`, the
 /// status written last.
 Status project(const Facts& facts, const Status& previous, const Verdict& verdict, const std::string& now);
 
-/// The first of Flux's checks (KUBERNETES.md 8) that `status` breaks; empty: none. `settled`: no run is in flight.
+/// The first of Flux's checks (KUBERNETES.md 8) that `status` breaks; empty: none. `settled`: no run is in
+/// flight.
 std::string broken_check(const Status& status, std::int64_t generation, bool settled);
 
 /// The condition of a type; nullptr when it is not there.

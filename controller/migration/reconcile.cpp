@@ -18,13 +18,16 @@ constexpr std::chrono::milliseconds kLongestPause{30'000};
 int exit_code_of(const Decision& decision) {
   switch (decision.next) {
     case Next::Nothing:
-    case Next::Suspended: return 0;
+    case Next::Suspended:
+      return 0;
     case Next::Run:
-    case Next::Retry: return 5;
+    case Next::Retry:
+      return 5;
     case Next::Wait:
       if (decision.why->reason == "WaitingForReference") return 1;
       return decision.why->reason == "AwaitingApproval" ? 3 : 5;
-    case Next::Stalled: break;
+    case Next::Stalled:
+      break;
   }
   const std::string reason = stalled_reason(*decision.why);
   if (reason == "InvalidSpec") return 2;
@@ -34,20 +37,27 @@ int exit_code_of(const Decision& decision) {
 
 /// On the command line nobody brings what is missing while it waits, and approvals come from people.
 bool is_settled(const Decision& decision) {
-  if (decision.next == Next::Wait) return decision.why->reason == "WaitingForReference" || decision.why->reason == "AwaitingApproval";
+  if (decision.next == Next::Wait)
+    return decision.why->reason == "WaitingForReference" || decision.why->reason == "AwaitingApproval";
   return decision.next == Next::Nothing || decision.next == Next::Suspended || decision.next == Next::Stalled;
 }
 
 Verdict verdict_of(const Decision& decision) {
   switch (decision.next) {
-    case Next::Nothing: return {Mood::Done};
-    case Next::Stalled: return {.mood = Mood::Stalled, .why = decision.why};
+    case Next::Nothing:
+      return {Mood::Done};
+    case Next::Stalled:
+      return {.mood = Mood::Stalled, .why = decision.why};
     case Next::Retry:
-    case Next::Wait: return {.mood = Mood::Waiting, .why = decision.why};
+    case Next::Wait:
+      return {.mood = Mood::Waiting, .why = decision.why};
     case Next::Suspended:
-    case Next::Run: break;
+    case Next::Run:
+      break;
   }
-  return {.mood = Mood::Waiting, .why = Error{ErrorKind::Transient, "ProgressingWithRetry", "more has become pending in the meantime", "Pending"}};
+  return {.mood = Mood::Waiting,
+          .why = Error{ErrorKind::Transient, "ProgressingWithRetry",
+                       "more has become pending in the meantime", "Pending"}};
 }
 
 Reconciled failed(const Error& error) {
@@ -66,7 +76,8 @@ bool pause(std::chrono::milliseconds span, const std::stop_token& stop) {
 
 std::chrono::milliseconds jittered(std::chrono::milliseconds span) {
   static thread_local std::minstd_rand random{std::random_device{}()};
-  return span / 2 + std::chrono::milliseconds{std::uniform_int_distribution<std::int64_t>{0, span.count()}(random)};
+  return span / 2 +
+         std::chrono::milliseconds{std::uniform_int_distribution<std::int64_t>{0, span.count()}(random)};
 }
 
 /// What a run that ended otherwise than well leaves to do, with the ledger's own evidence where it has some.
@@ -88,22 +99,29 @@ int applied_in_batch(const Facts& facts) {
   }));
 }
 
-bool lost_the_fence(const Error& error) { return error.kind == ErrorKind::Cancelled && error.cause == "Fenced"; }
+bool lost_the_fence(const Error& error) {
+  return error.kind == ErrorKind::Cancelled && error.cause == "Fenced";
+}
 
 }  // namespace
 
-Reconciler::Reconciler(const Surroundings& surroundings, ProgressSink progress) : surroundings_(surroundings), progress_(std::move(progress)) {
+Reconciler::Reconciler(const Surroundings& surroundings, ProgressSink progress)
+    : surroundings_(surroundings), progress_(std::move(progress)) {
   if (!progress_) progress_ = [](const Progress&) {};
 }
 
-Result<kubernetes::Object> Reconciler::object(const kubernetes::ObjectKey& key, Deadline deadline, const std::stop_token& stop) {
+Result<kubernetes::Object> Reconciler::object(const kubernetes::ObjectKey& key, Deadline deadline,
+                                              const std::stop_token& stop) {
   auto found = surroundings_.objects->get(key, deadline, stop);
   if (!found) return found.error();
-  if (!*found) return Error{ErrorKind::Waiting, "WaitingForReference", key.kind + " " + key.namespace_ + "/" + key.name + " was not found", "NotFound"};
+  if (!*found)
+    return Error{ErrorKind::Waiting, "WaitingForReference",
+                 key.kind + " " + key.namespace_ + "/" + key.name + " was not found", "NotFound"};
   return **std::move(found);
 }
 
-Reconciled Reconciler::pass(const kubernetes::ObjectKey& key, bool requested, Deadline deadline, const std::stop_token& stop) {
+Reconciled Reconciler::pass(const kubernetes::ObjectKey& key, bool requested, Deadline deadline,
+                            const std::stop_token& stop) {
   const auto found = object(key, deadline, stop);
   if (!found) return failed(found.error());
   if (found->deleted) return {.settled = true};
@@ -116,7 +134,8 @@ Reconciled Reconciler::pass(const kubernetes::ObjectKey& key, bool requested, De
 
   const Facts facts = observe(*found, surroundings_, {.requested = requested}, deadline, stop);
   const Decision decision = decide(facts, surroundings_.take_over);
-  return decision.next == Next::Run ? start_run(recorder, facts, deadline, stop) : settle(recorder, facts, decision, 0);
+  return decision.next == Next::Run ? start_run(recorder, facts, deadline, stop)
+                                    : settle(recorder, facts, decision, 0);
 }
 
 Reconciled Reconciler::settle(Recorder& recorder, const Facts& facts, const Decision& decision, int applied) {
@@ -126,13 +145,15 @@ Reconciled Reconciler::settle(Recorder& recorder, const Facts& facts, const Deci
                  .applied = applied,
                  .exit_code = exit_code_of(decision)};
   if (!end.suspended)
-    if (const auto written = recorder.record(facts, verdict_of(decision), applied); !written) return failed(written.error());
+    if (const auto written = recorder.record(facts, verdict_of(decision), applied); !written)
+      return failed(written.error());
   end.status = recorder.last();
   if (end.failure && end.failure->remedy.empty()) end.failure->remedy = remedy_for(*end.failure);
   return end;
 }
 
-Reconciled Reconciler::start_run(Recorder& recorder, const Facts& facts, Deadline deadline, const std::stop_token& stop) {
+Reconciled Reconciler::start_run(Recorder& recorder, const Facts& facts, Deadline deadline,
+                                 const std::stop_token& stop) {
   RunListener listener;
   listener.progress = progress_;
   listener.phase_began = [&](const Facts& now, PhaseName phase) {
@@ -151,8 +172,10 @@ Reconciled Reconciler::start_run(Recorder& recorder, const Facts& facts, Deadlin
     end = failed(outcome.error());
     end.status = recorder.last();
   } else {
-    const Facts after = observe_again(run.facts(), surroundings_, Deadline::after(std::chrono::minutes{1}), {});
-    Decision next = outcome ? decide(after, surroundings_.take_over) : after_failure(outcome.error(), after, surroundings_.take_over);
+    const Facts after =
+        observe_again(run.facts(), surroundings_, Deadline::after(std::chrono::minutes{1}), {});
+    Decision next = outcome ? decide(after, surroundings_.take_over)
+                            : after_failure(outcome.error(), after, surroundings_.take_over);
     end = settle(recorder, after, next, std::max(run.applied, applied_in_batch(after)));
   }
   end.ran = true;
@@ -160,7 +183,8 @@ Reconciled Reconciler::start_run(Recorder& recorder, const Facts& facts, Deadlin
   return end;
 }
 
-Reconciled Reconciler::until_settled(const kubernetes::ObjectKey& key, Deadline timeout, const std::stop_token& stop) {
+Reconciled Reconciler::until_settled(const kubernetes::ObjectKey& key, Deadline timeout,
+                                     const std::stop_token& stop) {
   auto span = kFirstPause;
   int applied = 0;
   for (;;) {

@@ -1,5 +1,6 @@
 #pragma once
-/// A pass over one object: observe, decide, run where needed, record. And what people ask without changing anything.
+/// A pass over one object: observe, decide, run where needed, record. And what people ask without changing
+/// anything.
 
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -20,9 +21,9 @@ struct Reconciled {
   std::optional<Error> failure;  ///< what holds it, when it is not done
   bool settled = false;          ///< nothing more happens by itself
   bool suspended = false;
-  bool ran = false;              ///< a run was started
-  int applied = 0;               ///< scripts applied by it
-  int exit_code = 0;             ///< API.md part 4; 5 where it waits or retries
+  bool ran = false;   ///< a run was started
+  int applied = 0;    ///< scripts applied by it
+  int exit_code = 0;  ///< API.md part 4; 5 where it waits or retries
 };
 
 /// What `dbm plan` shows.
@@ -41,12 +42,13 @@ class Reconciler {
  public:
   Reconciler(const Surroundings& surroundings, ProgressSink progress);
 
-  /// One pass. `requested`: a person asks to try again what stalled. `deadline` bounds looking and waiting for locks,
-  /// never a phase that runs.
-  Reconciled pass(const kubernetes::ObjectKey& key, bool requested, Deadline deadline, const std::stop_token& stop);
+  /// One pass. `requested`: a person asks to try again what stalled. `deadline` bounds looking and waiting
+  /// for locks, never a phase that runs.
+  Reconciled pass(const kubernetes::ObjectKey& key, bool requested, Deadline deadline,
+                  const std::stop_token& stop);
 
-  /// Passes until nothing more happens by itself, with capped jittered pauses between tries, or until `timeout`: then
-  /// exit code 5. What is missing or refused ends it at once. Counts as a request.
+  /// Passes until nothing more happens by itself, with capped jittered pauses between tries, or until
+  /// `timeout`: then exit code 5. What is missing or refused ends it at once. Counts as a request.
   Reconciled until_settled(const kubernetes::ObjectKey& key, Deadline timeout, const std::stop_token& stop);
 
   // Nothing is created, changed or written by these.
@@ -54,22 +56,29 @@ class Reconciler {
   Result<PlanReport> plan(const kubernetes::ObjectKey& key, Deadline deadline, const std::stop_token& stop);
   /// The status as the next pass would find it before starting anything.
   Result<Status> status(const kubernetes::ObjectKey& key, Deadline deadline, const std::stop_token& stop);
-  Result<std::vector<HistoryEntry>> history(const kubernetes::ObjectKey& key, int limit, Deadline deadline, const std::stop_token& stop);
-  Result<ChecksStatus> validate(const kubernetes::ObjectKey& key, Deadline deadline, const std::stop_token& stop);
+  Result<std::vector<HistoryEntry>> history(const kubernetes::ObjectKey& key, int limit, Deadline deadline,
+                                            const std::stop_token& stop);
+  Result<ChecksStatus> validate(const kubernetes::ObjectKey& key, Deadline deadline,
+                                const std::stop_token& stop);
 
   /// Records what a person found out about a version (`dbm resolve`).
-  Result<> resolve(const kubernetes::ObjectKey& key, const std::string& version, bool applied, Deadline deadline, const std::stop_token& stop);
+  Result<> resolve(const kubernetes::ObjectKey& key, const std::string& version, bool applied,
+                   Deadline deadline, const std::stop_token& stop);
 
-  Result<artifact::SetListing> backups(const kubernetes::ObjectKey& key, Deadline deadline, const std::stop_token& stop);
-  Result<artifact::VerifyReport> verify_backup(const kubernetes::ObjectKey& key, const std::string& id, artifact::Level level, Deadline deadline,
+  Result<artifact::SetListing> backups(const kubernetes::ObjectKey& key, Deadline deadline,
+                                       const std::stop_token& stop);
+  Result<artifact::VerifyReport> verify_backup(const kubernetes::ObjectKey& key, const std::string& id,
+                                               artifact::Level level, Deadline deadline,
                                                const std::stop_token& stop);
-  Result<> restore(const kubernetes::ObjectKey& key, const std::string& id, const std::string& new_database, Deadline deadline,
-                   const std::stop_token& stop);
+  Result<> restore(const kubernetes::ObjectKey& key, const std::string& id, const std::string& new_database,
+                   Deadline deadline, const std::stop_token& stop);
 
  private:
-  Result<kubernetes::Object> object(const kubernetes::ObjectKey& key, Deadline deadline, const std::stop_token& stop);
+  Result<kubernetes::Object> object(const kubernetes::ObjectKey& key, Deadline deadline,
+                                    const std::stop_token& stop);
   Reconciled settle(Recorder& recorder, const Facts& facts, const Decision& decision, int applied);
-  Reconciled start_run(Recorder& recorder, const Facts& facts, Deadline deadline, const std::stop_token& stop);
+  Reconciled start_run(Recorder& recorder, const Facts& facts, Deadline deadline,
+                       const std::stop_token& stop);
 
   const Surroundings& surroundings_;
   ProgressSink progress_;

@@ -15,25 +15,36 @@ std::string backup_line(const Facts& facts, const Surroundings& surroundings) {
   if (spec.method == BackupMethod::None) return "none: " + spec.reason;
   if (facts.plan == nullptr || !needs_backup(facts)) return "none is needed";
   const auto store = store_of(facts.migration.spec, surroundings);
-  std::string line = std::string(to_string(spec.method)) + ", verified: " + std::string(to_string(spec.verify)) + ", to store " + spec.store;
-  if (store) line += " (" + (*store)->store->describe() + ((*store)->active_key.empty() ? ", not encrypted: " + (*store)->unencrypted_reason : "") + ")";
+  std::string line = std::string(to_string(spec.method)) +
+                     ", verified: " + std::string(to_string(spec.verify)) + ", to store " + spec.store;
+  if (store)
+    line += " (" + (*store)->store->describe() +
+            ((*store)->active_key.empty() ? ", not encrypted: " + (*store)->unencrypted_reason : "") + ")";
   return line;
 }
 
-std::optional<Error> find_obstacle(PlanReport& report, const Surroundings& surroundings, Deadline deadline, const std::stop_token& stop) {
+std::optional<Error> find_obstacle(PlanReport& report, const Surroundings& surroundings, Deadline deadline,
+                                   const std::stop_token& stop) {
   const Facts& facts = report.facts;
-  auto preflight = surroundings.engine->preflight(facts.connection->target, facts.migration.spec, *facts.plan, deadline, stop);
+  auto preflight = surroundings.engine->preflight(facts.connection->target, facts.migration.spec, *facts.plan,
+                                                  deadline, stop);
   if (!preflight) return preflight.error();
   report.preflight = *std::move(preflight);
   if (needs_backup(facts))
-    if (const auto possible = check_backup_possible(facts, surroundings, report.preflight->database_bytes); !possible) return possible.error();
-  const auto parsed = surroundings.engine->parse_with_server(facts.connection->target, *facts.plan, deadline, stop);
+    if (const auto possible = check_backup_possible(facts, surroundings, report.preflight->database_bytes);
+        !possible)
+      return possible.error();
+  const auto parsed =
+      surroundings.engine->parse_with_server(facts.connection->target, *facts.plan, deadline, stop);
   return parsed ? std::nullopt : std::optional<Error>(parsed.error());
 }
 
 Json failure_json(const Error& error) {
   const FailureStatus failure = failure_of(error);
-  Json json = {{"condition", error.reason}, {"reason", failure.reason}, {"message", failure.message}, {"remedy", failure.remedy}};
+  Json json = {{"condition", error.reason},
+               {"reason", failure.reason},
+               {"message", failure.message},
+               {"remedy", failure.remedy}};
   if (!failure.script.empty()) json["script"] = failure.script;
   if (failure.line > 0) json["line"] = failure.line;
   if (failure.column > 0) json["column"] = failure.column;
@@ -58,8 +69,12 @@ Json script_json(const PendingScript& pending) {
 Json to_json(const PlanReport& report) {
   const Facts& facts = report.facts;
   const auto& key = facts.migration.object.key;
-  Json json = {{"apiVersion", "dbmigration.dev/v1alpha1"}, {"kind", "Plan"}, {"metadata", {{"name", key.name}, {"namespace", key.namespace_}}}};
-  if (facts.database) json["database"] = {{"name", facts.database->database.name}, {"serverVersion", facts.database->database.server_version}};
+  Json json = {{"apiVersion", "dbmigration.dev/v1alpha1"},
+               {"kind", "Plan"},
+               {"metadata", {{"name", key.name}, {"namespace", key.namespace_}}}};
+  if (facts.database)
+    json["database"] = {{"name", facts.database->database.name},
+                        {"serverVersion", facts.database->database.server_version}};
   if (facts.source != nullptr) json["sourceDigest"] = facts.source->digest;
   json["scripts"] = Json::array();
   if (facts.plan != nullptr) {
@@ -84,7 +99,8 @@ Json to_json(const PlanReport& report) {
   return json;
 }
 
-Result<Facts> Reconciler::look(const kubernetes::ObjectKey& key, Deadline deadline, const std::stop_token& stop) {
+Result<Facts> Reconciler::look(const kubernetes::ObjectKey& key, Deadline deadline,
+                               const std::stop_token& stop) {
   const auto found = object(key, deadline, stop);
   if (!found) return found.error();
   Facts facts = observe(*found, surroundings_, {.requested = false, .even_suspended = true}, deadline, stop);
@@ -92,7 +108,8 @@ Result<Facts> Reconciler::look(const kubernetes::ObjectKey& key, Deadline deadli
   return facts;
 }
 
-Result<PlanReport> Reconciler::plan(const kubernetes::ObjectKey& key, Deadline deadline, const std::stop_token& stop) {
+Result<PlanReport> Reconciler::plan(const kubernetes::ObjectKey& key, Deadline deadline,
+                                    const std::stop_token& stop) {
   auto facts = look(key, deadline, stop);
   if (!facts) return facts.error();
   PlanReport report{.facts = *std::move(facts)};
@@ -106,7 +123,8 @@ Result<PlanReport> Reconciler::plan(const kubernetes::ObjectKey& key, Deadline d
   return report;
 }
 
-Result<Status> Reconciler::status(const kubernetes::ObjectKey& key, Deadline deadline, const std::stop_token& stop) {
+Result<Status> Reconciler::status(const kubernetes::ObjectKey& key, Deadline deadline,
+                                  const std::stop_token& stop) {
   const auto found = object(key, deadline, stop);
   if (!found) return found.error();
   Facts facts = observe(*found, surroundings_, {}, deadline, stop);
@@ -114,54 +132,69 @@ Result<Status> Reconciler::status(const kubernetes::ObjectKey& key, Deadline dea
   if (decision.next == Next::Suspended) return facts.previous;
   const std::string now = to_rfc3339(surroundings_.now());
   switch (decision.next) {
-    case Next::Nothing: return project(facts, facts.previous, {Mood::Done}, now);
-    case Next::Stalled: return project(facts, facts.previous, {.mood = Mood::Stalled, .why = decision.why}, now);
+    case Next::Nothing:
+      return project(facts, facts.previous, {Mood::Done}, now);
+    case Next::Stalled:
+      return project(facts, facts.previous, {.mood = Mood::Stalled, .why = decision.why}, now);
     case Next::Retry:
-    case Next::Wait: return project(facts, facts.previous, {.mood = Mood::Waiting, .why = decision.why}, now);
-    default: break;
+    case Next::Wait:
+      return project(facts, facts.previous, {.mood = Mood::Waiting, .why = decision.why}, now);
+    default:
+      break;
   }
-  return project(facts, facts.previous, {.mood = Mood::Waiting, .why = Error{ErrorKind::Transient, "ProgressingWithRetry", "a run has to be started: dbm apply", "Pending"}}, now);
+  return project(facts, facts.previous,
+                 {.mood = Mood::Waiting,
+                  .why = Error{ErrorKind::Transient, "ProgressingWithRetry",
+                               "a run has to be started: dbm apply", "Pending"}},
+                 now);
 }
 
-Result<std::vector<HistoryEntry>> Reconciler::history(const kubernetes::ObjectKey& key, int limit, Deadline deadline, const std::stop_token& stop) {
+Result<std::vector<HistoryEntry>> Reconciler::history(const kubernetes::ObjectKey& key, int limit,
+                                                      Deadline deadline, const std::stop_token& stop) {
   const auto found = object(key, deadline, stop);
   if (!found) return found.error();
   const auto migration = decode(*found);
   if (!migration) return migration.error();
   const auto connection = resolve_connection(*migration, surroundings_, deadline, stop);
   if (!connection) return connection.error();
-  auto inspection = surroundings_.engine->inspect(connection->target, {limit, owner_of(*migration, surroundings_), true}, deadline, stop);
+  auto inspection = surroundings_.engine->inspect(
+      connection->target, {limit, owner_of(*migration, surroundings_), true}, deadline, stop);
   if (!inspection) return inspection.error();
   return std::move(inspection->newest);
 }
 
-Result<ChecksStatus> Reconciler::validate(const kubernetes::ObjectKey& key, Deadline deadline, const std::stop_token& stop) {
+Result<ChecksStatus> Reconciler::validate(const kubernetes::ObjectKey& key, Deadline deadline,
+                                          const std::stop_token& stop) {
   const auto facts = look(key, deadline, stop);
   if (!facts) return facts.error();
   return surroundings_.engine->validate(facts->connection->target, facts->migration.spec, deadline, stop);
 }
 
-Result<> Reconciler::resolve(const kubernetes::ObjectKey& key, const std::string& version, bool applied, Deadline deadline,
-                             const std::stop_token& stop) {
+Result<> Reconciler::resolve(const kubernetes::ObjectKey& key, const std::string& version, bool applied,
+                             Deadline deadline, const std::stop_token& stop) {
   const auto facts = look(key, deadline, stop);
   if (!facts) return facts.error();
   return surroundings_.engine->resolve(request_of(*facts, surroundings_), version, applied, deadline, stop);
 }
 
-Result<artifact::SetListing> Reconciler::backups(const kubernetes::ObjectKey& key, Deadline deadline, const std::stop_token& stop) {
+Result<artifact::SetListing> Reconciler::backups(const kubernetes::ObjectKey& key, Deadline deadline,
+                                                 const std::stop_token& stop) {
   const auto found = object(key, deadline, stop);
   if (!found) return found.error();
   // The database may be the very thing that is lost: then all sets of this name are shown.
-  const Facts facts = observe(*found, surroundings_, {.requested = false, .even_suspended = true}, deadline, stop);
+  const Facts facts =
+      observe(*found, surroundings_, {.requested = false, .even_suspended = true}, deadline, stop);
   if (!facts.decoded) return *facts.trouble;
   return list_backups(facts, surroundings_);
 }
 
-Result<artifact::VerifyReport> Reconciler::verify_backup(const kubernetes::ObjectKey& key, const std::string& id, artifact::Level level,
+Result<artifact::VerifyReport> Reconciler::verify_backup(const kubernetes::ObjectKey& key,
+                                                         const std::string& id, artifact::Level level,
                                                          Deadline deadline, const std::stop_token& stop) {
   const auto found = object(key, deadline, stop);
   if (!found) return found.error();
-  const Facts facts = observe(*found, surroundings_, {.requested = false, .even_suspended = true}, deadline, stop);
+  const Facts facts =
+      observe(*found, surroundings_, {.requested = false, .even_suspended = true}, deadline, stop);
   if (!facts.decoded) return *facts.trouble;
   const auto store = store_of(facts.migration.spec, surroundings_);
   if (!store) return store.error();
@@ -170,7 +203,8 @@ Result<artifact::VerifyReport> Reconciler::verify_backup(const kubernetes::Objec
   return prove(facts, surroundings_, **store, *set, level, deadline, stop);
 }
 
-Result<> Reconciler::restore(const kubernetes::ObjectKey& key, const std::string& id, const std::string& new_database, Deadline deadline,
+Result<> Reconciler::restore(const kubernetes::ObjectKey& key, const std::string& id,
+                             const std::string& new_database, Deadline deadline,
                              const std::stop_token& stop) {
   const auto found = object(key, deadline, stop);
   if (!found) return found.error();

@@ -14,30 +14,38 @@ struct Line {
 
 template <std::size_t N>
 const char* find(const std::array<Line, N>& lines, std::string_view word) {
-  const auto found = std::find_if(lines.begin(), lines.end(), [&](const Line& line) { return line.word == word; });
+  const auto found =
+      std::find_if(lines.begin(), lines.end(), [&](const Line& line) { return line.word == word; });
   return found == lines.end() ? nullptr : found->remedy;
 }
 
 // PostgreSQL manual, appendix A.
 constexpr std::array kBySqlstate{
-    Line{"42P07", "the object exists already: someone made it by hand, or the script ran elsewhere; drop it, or use baselineVersion"},
+    Line{"42P07",
+         "the object exists already: someone made it by hand, or the script ran elsewhere; drop it, or use "
+         "baselineVersion"},
     Line{"42701", "the column exists already: remove it, or write ADD COLUMN IF NOT EXISTS"},
     Line{"42710", "the object exists already: drop it, or write IF NOT EXISTS where the statement has it"},
-    Line{"42P01", "the table is not there: check its name and schema, and that the script that makes it comes first"},
+    Line{"42P01",
+         "the table is not there: check its name and schema, and that the script that makes it comes first"},
     Line{"42703", "the column is not there: check its name, and that the script that adds it comes first"},
     Line{"42883", "no such function or operator: check the argument types, or create the extension first"},
     Line{"42704", "no such object: check its name, and that the script that makes it comes first"},
     Line{"42601", "correct the statement at the place named; psql shows the same error"},
-    Line{"42501", "GRANT the login (or spec.role) the right the message names, or set spec.role to the owner"},
+    Line{"42501",
+         "GRANT the login (or spec.role) the right the message names, or set spec.role to the owner"},
     Line{"42804", "the types do not fit: add an explicit cast, USING column::type"},
     Line{"2BP01", "other objects depend on it: drop them first by name, or write CASCADE if they may go"},
     Line{"23505", "rows that are equal stand in the way: find and merge them in an earlier script"},
-    Line{"23503", "rows without a counterpart stand in the way: correct them in an earlier script, or add the key NOT VALID first"},
+    Line{"23503",
+         "rows without a counterpart stand in the way: correct them in an earlier script, or add the key NOT "
+         "VALID first"},
     Line{"23502", "rows with NULL stand in the way: fill them in an earlier script"},
     Line{"23514", "rows break the condition: correct them in an earlier script, or add it NOT VALID first"},
     Line{"22P02", "a value does not have the form its type needs: correct it in the script or in the data"},
     Line{"22001", "a value is too long for its column: widen the column or shorten the values first"},
-    Line{"25001", "the statement cannot run in a transaction: put '-- dbm:transaction none' at the top of the script"},
+    Line{"25001",
+         "the statement cannot run in a transaction: put '-- dbm:transaction none' at the top of the script"},
     Line{"25006", "the server only reads: connect to the primary"},
     Line{"2D000", "take COMMIT and ROLLBACK out of the procedure, or run it with '-- dbm:transaction none'"},
     Line{"3D000", "create the database, or correct spec.connection.dbname"},
@@ -45,7 +53,8 @@ constexpr std::array kBySqlstate{
     Line{"28P01", "correct the password in the Secret"},
     Line{"28000", "let the login in: check pg_hba.conf and that the role may LOGIN"},
     Line{"53100", "free space on the database server, then run dbm apply again"},
-    Line{"53300", "the server has no free connection: it is tried again; raise max_connections if it stays so"},
+    Line{"53300",
+         "the server has no free connection: it is tried again; raise max_connections if it stays so"},
     Line{"55P03", "another session holds the lock: end it, or wait; the status names it"},
     Line{"57014", "the statement took longer than allowed: raise apply.statementTimeout, or make it smaller"},
     Line{"40P01", "two sessions waited for each other: it is tried again"},
@@ -69,7 +78,8 @@ constexpr std::array kByCause{
     Line{"UnknownField", "remove the field or correct its name; crds/README.md lists them all"},
     Line{"InvalidValue", "correct the field named; crds/README.md says what it may hold"},
     Line{"PathOutsideRoot", "move the scripts below the source root, or name a wider one with --source-root"},
-    Line{"HostNotAllowed", "use a host of allowedHosts, or ask for this one to be added to the operator's configuration"},
+    Line{"HostNotAllowed",
+         "use a host of allowedHosts, or ask for this one to be added to the operator's configuration"},
     Line{"NotFound", "create what is missing, or correct its name"},
     Line{"AuthenticationFailed", "correct the login and password in the Secret"},
     Line{"TLSFailed", "check sslmode, the certificate authority and the host's name in the certificate"},
@@ -87,7 +97,8 @@ constexpr std::array kByCause{
     Line{"PsqlCommand", "write it in SQL: the scripts are not run by psql"},
     Line{"TemplateNotSql", "render the template first: the source must be SQL"},
     Line{"UnknownDirective", "correct the directive: a misspelt one must not do nothing"},
-    Line{"TransactionControl", "take COMMIT, ROLLBACK and the like out: each script gets a transaction of its own"},
+    Line{"TransactionControl",
+         "take COMMIT, ROLLBACK and the like out: each script gets a transaction of its own"},
     Line{"MissingName", "name the index: without a name it cannot be found again after a crash"},
     Line{"MissingDependency", "add the script it requires, or correct the directive"},
     Line{"SyntaxError", "correct the statement at the place named"},
@@ -97,20 +108,24 @@ constexpr std::array kByCause{
     Line{"ChecksumDiffers", "undo the change and write a new script instead"},
     Line{"ScriptMissing", "put the file back"},
     Line{"RowNotClosed", "look at what the script did, then run dbm resolve"},
-    Line{"SuperuserLogin", "use a login without SUPERUSER and BYPASSRLS; spec.role says who owns the objects"},
+    Line{"SuperuserLogin",
+         "use a login without SUPERUSER and BYPASSRLS; spec.role says who owns the objects"},
     Line{"InsufficientPrivilege", "GRANT the login what the message names"},
     Line{"ForeignSchema", "choose another ledgerSchema, or remove the schema that is not ours"},
     Line{"OtherOwner", "use another ledgerSchema, or take it over: dbm apply --take-over"},
     Line{"ReadOnly", "connect to the primary, not to a standby"},
     Line{"TransactionPooling", "connect to the server itself, or to a pooler in session mode"},
     Line{"ServerTooOld", "upgrade the server to PostgreSQL 14 or newer"},
-    Line{"StoreMissing", "create the store's folder, or name a store of the operator's configuration in backup.storeRef"},
+    Line{"StoreMissing",
+         "create the store's folder, or name a store of the operator's configuration in backup.storeRef"},
     Line{"StoreDenied", "give the program the right to write to the store"},
     Line{"NoSpace", "free space where the message says, then run dbm apply again"},
     Line{"ClientTooOld", "install the client programs of the server's major version (postgresql-client)"},
     Line{"ProducerFailed", "look at what pg_dump said; nothing was changed"},
-    Line{"BackupCorrupt", "two backups in a row could not be read back: check the store's disk; nothing was changed"},
-    Line{"DatabaseTooLarge", "raise backup.maxDatabaseSize, or set backup.method: None with a reason and back up by other means"},
+    Line{"BackupCorrupt",
+         "two backups in a row could not be read back: check the store's disk; nothing was changed"},
+    Line{"DatabaseTooLarge",
+         "raise backup.maxDatabaseSize, or set backup.method: None with a reason and back up by other means"},
     Line{"StatementFailed", "correct the script; what it did was rolled back"},
     Line{"LostObject", "name what may go with '-- dbm:drops', or keep it"},
     Line{"CheckFailed", "correct the data or the check, then run dbm apply again"},
@@ -128,7 +143,8 @@ constexpr std::array kByReason{
     Line{"ApplyFailed", "correct the script; what it did was rolled back"},
     Line{"ValidationFailed", "correct the data or the check, then run dbm apply again"},
     Line{"DeadlineExceeded", "raise apply.deadline, or split the work"},
-    Line{"ManualInterventionRequired", "look at what took effect, then run dbm resolve VERSION=applied or VERSION=pending"},
+    Line{"ManualInterventionRequired",
+         "look at what took effect, then run dbm resolve VERSION=applied or VERSION=pending"},
     Line{"IdentityChanged", "if this is the database you mean, accept it: dbm apply --take-over"},
     Line{"PoolerDetected", "connect to the server itself, or to a pooler in session mode"},
     Line{"PermissionDenied", "GRANT the login what the message names"},
@@ -148,7 +164,8 @@ std::string remedy_for(const Error& error) {
   }
   if (const char* line = find(kByCause, error.cause)) return line;
   if (const char* line = find(kByReason, error.reason)) return line;
-  return error.kind == ErrorKind::Terminal ? "correct what the message names, then run dbm apply again" : "nothing to do: it is tried again";
+  return error.kind == ErrorKind::Terminal ? "correct what the message names, then run dbm apply again"
+                                           : "nothing to do: it is tried again";
 }
 
 FailureStatus failure_of(const Error& error) {
@@ -168,8 +185,9 @@ std::string message_of(const Error& error) {
   if (named == std::string::npos) return to_string(error.at) + ": " + error.message;
   // The file is named already; its line may not be.
   const auto after = named + error.at.file.size();
-  if (error.at.line == 0 || (after < error.message.size() && error.message[after] == ':' && after + 1 < error.message.size() &&
-                             error.message[after + 1] >= '0' && error.message[after + 1] <= '9'))
+  if (error.at.line == 0 ||
+      (after < error.message.size() && error.message[after] == ':' && after + 1 < error.message.size() &&
+       error.message[after + 1] >= '0' && error.message[after + 1] <= '9'))
     return error.message;
   return error.message.substr(0, named) + to_string(error.at) + error.message.substr(after);
 }

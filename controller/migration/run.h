@@ -32,9 +32,10 @@ class Run {
  public:
   Run(Facts facts, const Surroundings& surroundings, RunListener listener);
 
-  /// Takes the lock, settles what earlier runs left, walks the phases, closes the run's row. `deadline` bounds the
-  /// wait for the lock; each phase has the bound of its own that the spec gives it. A run that stops for anything but
-  /// a terminal failure leaves its row open: the next one with the same spec and scripts goes on with its backup.
+  /// Takes the lock, settles what earlier runs left, walks the phases, closes the run's row. `deadline`
+  /// bounds the wait for the lock; each phase has the bound of its own that the spec gives it. A run that
+  /// stops for anything but a terminal failure leaves its row open: the next one with the same spec and
+  /// scripts goes on with its backup.
   Outcome execute(Deadline deadline, const std::stop_token& stop);
 
   // For the phases.
@@ -44,10 +45,10 @@ class Run {
   /// Says what the phase does just now.
   void say(PhaseName phase, const std::string& message, const std::string& script = "") const;
 
-  std::uint64_t database_bytes = 0;   ///< as Plan found it
-  ChecksStatus before;                ///< what the checks at Before said
-  int applied = 0;                    ///< scripts this run applied
-  std::optional<RunRow> row_before;   ///< the newest run's row as this run found it
+  std::uint64_t database_bytes = 0;  ///< as Plan found it
+  ChecksStatus before;               ///< what the checks at Before said
+  int applied = 0;                   ///< scripts this run applied
+  std::optional<RunRow> row_before;  ///< the newest run's row as this run found it
 
   [[nodiscard]] const Facts& facts() const { return facts_; }
 

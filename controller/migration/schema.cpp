@@ -18,29 +18,40 @@ constexpr const char* kQuantity = "^[0-9]+(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$";
 
 const char* type_text(Type type) {
   switch (type) {
-    case Type::Object: return "an object";
-    case Type::List: return "a list";
-    case Type::String: return "a string (in quotes where it looks like a number, true, false or null)";
-    case Type::Integer: return "a whole number";
-    case Type::Boolean: return "true or false";
+    case Type::Object:
+      return "an object";
+    case Type::List:
+      return "a list";
+    case Type::String:
+      return "a string (in quotes where it looks like a number, true, false or null)";
+    case Type::Integer:
+      return "a whole number";
+    case Type::Boolean:
+      return "true or false";
   }
   std::abort();
 }
 
 bool has_type(const Json& value, Type type) {
   switch (type) {
-    case Type::Object: return value.is_object();
-    case Type::List: return value.is_array();
-    case Type::String: return value.is_string();
-    case Type::Integer: return value.is_number_integer();
-    case Type::Boolean: return value.is_boolean();
+    case Type::Object:
+      return value.is_object();
+    case Type::List:
+      return value.is_array();
+    case Type::String:
+      return value.is_string();
+    case Type::Integer:
+      return value.is_number_integer();
+    case Type::Boolean:
+      return value.is_boolean();
   }
   std::abort();
 }
 
 /// Characters, as JSON schema counts them.
 std::int64_t length_of(const std::string& text) {
-  return std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+  return std::count_if(text.begin(), text.end(),
+                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
 }
 
 std::string child(const std::string& pointer, const std::string& name) {
@@ -66,13 +77,19 @@ class Walk {
   explicit Walk(const Positions& positions) : positions_(positions) {}
 
   Result<Json> any(const Field& field, const Json& value, const std::string& pointer) const {
-    if (!has_type(value, field.type)) return invalid(pointer, positions_, std::string("must be ") + type_text(field.type));
+    if (!has_type(value, field.type))
+      return invalid(pointer, positions_, std::string("must be ") + type_text(field.type));
     switch (field.type) {
-      case Type::Object: return object(field, value, pointer);
-      case Type::List: return list(field, value, pointer);
-      case Type::String: return string(field, value, pointer);
-      case Type::Integer: return integer(field, value, pointer);
-      case Type::Boolean: return value;
+      case Type::Object:
+        return object(field, value, pointer);
+      case Type::List:
+        return list(field, value, pointer);
+      case Type::String:
+        return string(field, value, pointer);
+      case Type::Integer:
+        return integer(field, value, pointer);
+      case Type::Boolean:
+        return value;
     }
     std::abort();
   }
@@ -81,7 +98,8 @@ class Walk {
   Result<Json> object(const Field& field, const Json& value, const std::string& pointer) const {
     Json checked = Json::object();
     for (const auto& [name, member] : value.items()) {
-      const auto known = std::find_if(field.members.begin(), field.members.end(), [&](const Field& f) { return name == f.name; });
+      const auto known = std::find_if(field.members.begin(), field.members.end(),
+                                      [&](const Field& f) { return name == f.name; });
       if (known == field.members.end()) return unknown(field, pointer, name);
       if (member.is_null()) continue;  // as the API server: null is "not given"
       auto inner = any(*known, member, child(pointer, name));
@@ -90,7 +108,8 @@ class Walk {
     }
     for (const Field& member : field.members) {
       if (checked.contains(member.name)) continue;
-      if (member.required) return invalid(child(pointer, member.name), positions_at(pointer), "must be given");
+      if (member.required)
+        return invalid(child(pointer, member.name), positions_at(pointer), "must be given");
       if (member.initial == nullptr) continue;
       auto filled = any(member, Json::parse(member.initial), child(pointer, member.name));
       if (!filled) return filled.error();
@@ -111,23 +130,28 @@ class Walk {
   Error unknown(const Field& field, const std::string& pointer, const std::string& name) const {
     std::vector<std::string> names;
     for (const Field& member : field.members) names.emplace_back(member.name);
-    return invalid(child(pointer, name), positions_, "is no field known here; the fields are " + joined(names), "UnknownField");
+    return invalid(child(pointer, name), positions_,
+                   "is no field known here; the fields are " + joined(names), "UnknownField");
   }
 
   Result<Json> list(const Field& field, const Json& value, const std::string& pointer) const {
     const auto size = static_cast<std::int64_t>(value.size());
     if (size < field.least || size > field.most)
-      return invalid(pointer, positions_, "must have " + std::to_string(field.least) + " to " + std::to_string(field.most) + " entries");
+      return invalid(
+          pointer, positions_,
+          "must have " + std::to_string(field.least) + " to " + std::to_string(field.most) + " entries");
     Json checked = Json::array();
     std::set<std::string> seen;
-    Field entry{.name = field.name, .type = Type::Object, .docs = "", .members = field.members, .rules = field.rules};
+    Field entry{
+        .name = field.name, .type = Type::Object, .docs = "", .members = field.members, .rules = field.rules};
     for (std::size_t i = 0; i < value.size(); ++i) {
       const std::string at = pointer + "/" + std::to_string(i);
       auto inner = any(field.item != nullptr ? *field.item : entry, value[i], at);
       if (!inner) return inner.error();
       if (field.list_key != nullptr && !seen.insert((*inner)[field.list_key].get<std::string>()).second)
         return invalid(child(at, field.list_key), positions_, "must be unique in its list");
-      if (field.is_set && !seen.insert(inner->dump()).second) return invalid(at, positions_, "must be unique in its list");
+      if (field.is_set && !seen.insert(inner->dump()).second)
+        return invalid(at, positions_, "must be unique in its list");
       checked.push_back(*std::move(inner));
     }
     return checked;
@@ -138,7 +162,8 @@ class Walk {
     if (field.words != nullptr) {
       const auto words = words_of(field);
       if (std::find(words.begin(), words.end(), text) == words.end())
-        return invalid(pointer, positions_, (words.size() == 1 ? "must be " : "must be one of ") + joined(words) + echo(text));
+        return invalid(pointer, positions_,
+                       (words.size() == 1 ? "must be " : "must be one of ") + joined(words) + echo(text));
       return value;
     }
     const auto length = length_of(text);
@@ -149,11 +174,13 @@ class Walk {
     return formed(field, value, text, pointer);
   }
 
-  Result<Json> formed(const Field& field, const Json& value, const std::string& text, const std::string& pointer) const {
+  Result<Json> formed(const Field& field, const Json& value, const std::string& text,
+                      const std::string& pointer) const {
     if (field.form == Form::Duration || field.form == Form::PositiveDuration) {
       const auto span = parse_duration(text);
       if (!span) return invalid(pointer, positions_, span.error().message);
-      if (field.form == Form::PositiveDuration && span->count() == 0) return invalid(pointer, positions_, "must be longer than 0s");
+      if (field.form == Form::PositiveDuration && span->count() == 0)
+        return invalid(pointer, positions_, "must be longer than 0s");
       return value;
     }
     if (field.form == Form::Quantity) {
@@ -161,14 +188,18 @@ class Walk {
       if (!bytes) return invalid(pointer, positions_, bytes.error().message);
       return value;
     }
-    if (field.pattern != nullptr && !std::regex_match(text, std::regex{field.pattern})) return invalid(pointer, positions_, field.must);
+    if (field.pattern != nullptr && !std::regex_match(text, std::regex{field.pattern}))
+      return invalid(pointer, positions_, field.must);
     return value;
   }
 
   Result<Json> integer(const Field& field, const Json& value, const std::string& pointer) const {
-    const bool fits = !value.is_number_unsigned() || value.get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX);
-    if (fits && value.get<std::int64_t>() >= field.least && value.get<std::int64_t>() <= field.most) return value;
-    return invalid(pointer, positions_, "must be from " + std::to_string(field.least) + " to " + std::to_string(field.most));
+    const bool fits =
+        !value.is_number_unsigned() || value.get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX);
+    if (fits && value.get<std::int64_t>() >= field.least && value.get<std::int64_t>() <= field.most)
+      return value;
+    return invalid(pointer, positions_,
+                   "must be from " + std::to_string(field.least) + " to " + std::to_string(field.most));
   }
 
   /// For a member that is not there: the place of the object that lacks it.
@@ -196,10 +227,14 @@ std::vector<std::string> words_of(const Field& field) {
 
 std::string pattern_of(const Field& field) {
   switch (field.form) {
-    case Form::Duration: return kDuration;
-    case Form::PositiveDuration: return kPositiveDuration;
-    case Form::Quantity: return kQuantity;
-    default: return field.pattern == nullptr ? "" : field.pattern;
+    case Form::Duration:
+      return kDuration;
+    case Form::PositiveDuration:
+      return kPositiveDuration;
+    case Form::Quantity:
+      return kQuantity;
+    default:
+      return field.pattern == nullptr ? "" : field.pattern;
   }
 }
 
@@ -208,20 +243,23 @@ std::string dotted(const std::string& pointer) {
   for (std::size_t begin = 1; begin <= pointer.size();) {
     const auto end = std::min(pointer.find('/', begin), pointer.size());
     const std::string part = pointer.substr(begin, end - begin);
-    const bool number = !part.empty() && std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
+    const bool number =
+        !part.empty() && std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
     text += number ? "[" + part + "]" : (text.empty() ? "" : ".") + part;
     begin = end + 1;
   }
   return text;
 }
 
-Error invalid(const std::string& pointer, const Positions& positions, const std::string& must, const char* cause) {
+Error invalid(const std::string& pointer, const Positions& positions, const std::string& must,
+              const char* cause) {
   Error error{ErrorKind::Terminal, "InvalidSpec", dotted(pointer) + " " + must, cause};
   if (positions) error.at = positions(pointer);
   return error;
 }
 
-Result<Json> check(const Field& field, const Json& value, const std::string& pointer, const Positions& positions) {
+Result<Json> check(const Field& field, const Json& value, const std::string& pointer,
+                   const Positions& positions) {
   return Walk{positions}.any(field, value, pointer);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-/// What a migration needs of the program around it: the operator's configuration, resolved, and the interfaces.
+/// What a migration needs of the program around it: the operator's configuration, resolved, and the
+/// interfaces.
 
 #include <map>
 #include <memory>
@@ -16,9 +17,9 @@ namespace dbm::migration {
 /// A store of the operator's configuration, ready to use.
 struct ConfiguredStore {
   std::shared_ptr<artifact::Store> store;
-  std::string active_key;               ///< 32 bytes; empty: not encrypted
-  std::vector<std::string> all_keys;    ///< every key that may decrypt
-  std::string unencrypted_reason;       ///< why not encrypted, said in Plan
+  std::string active_key;             ///< 32 bytes; empty: not encrypted
+  std::vector<std::string> all_keys;  ///< every key that may decrypt
+  std::string unencrypted_reason;     ///< why not encrypted, said in Plan
 };
 
 /// Turns a source spec into texts: inline, ConfigMaps, a directory. Implemented in room `source`.
@@ -39,8 +40,8 @@ struct Surroundings {
   bool allow_superuser = false;
   std::vector<std::string> allowed_hosts;  ///< empty: any host
   bool take_over = false;
-  std::string holder;                      ///< host or pod name and pid
-  const WallClock* clock = nullptr;        ///< nullptr: the world's
+  std::string holder;                ///< host or pod name and pid
+  const WallClock* clock = nullptr;  ///< nullptr: the world's
 
   [[nodiscard]] std::chrono::system_clock::time_point now() const {
     return clock == nullptr ? std::chrono::system_clock::now() : clock->now();

@@ -1,0 +1,190 @@
+/// The table of FORMATS.md 6, and what a plan must hold beyond it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "migration/plan_rules.h"
+#include "unit/migration/worlds.h"
+
+namespace dbm::migration {
+namespace {
+
+const Files kTwo{{"0001_a.sql", "CREATE TABLE a (id int);"}, {"0002_b.sql", "CREATE TABLE b (id int);"}};
+
+std::vector<std::string> pending_of(const Result<Plan>& plan) {
+  std::vector<std::string> versions;
+  if (!plan) return {plan.error().reason + "/" + plan.error().cause};
+  for (const auto& pending : plan->pending)
+    versions.push_back(pending.script.version.id + ": " + pending.why);
+  return versions;
+}
+
+class PlanTable : public testing::Test {
+ protected:
+  Json spec_ = small_spec();
+  Files files_ = kTwo;
+  std::vector<HistoryRow> rows_;
+
+  Result<Plan> plan() { return make_plan(migration_of(spec_), scripts(files_), database_with(rows_)); }
+  void apply(std::size_t count, const std::string& status = "applied") {
+    const auto set = scripts(files_);
+    for (std::size_t i = 0; i < count; ++i) rows_.push_back(row_of(set.scripts[i], status));
+  }
+};
+
+TEST_F(PlanTable, WithoutALedgerEverythingIsNew) {
+  EXPECT_EQ(pending_of(plan()), (std::vector<std::string>{"0001: new", "0002: new"}));
+}
+
+TEST_F(PlanTable, AppliedAndEqualIsSettled) {
+  apply(2);
+  EXPECT_TRUE(plan()->empty());
+}
+
+TEST_F(PlanTable, OtherTextWithTheSameMeaningRunsNothingAndIsSaid) {
+  apply(2);
+  files_[0].second = "-- a comment\nCREATE  TABLE a (id int);";
+  EXPECT_TRUE(plan()->empty());
+  EXPECT_THAT(plan()->warnings, testing::ElementsAre("0001_a.sql: DBM712 text changed, meaning the same"));
+}
+
+TEST_F(PlanTable, ChangedIsRefusedWithBothChecksumsOrWarned) {
+  apply(2);
+  const std::string before = rows_[0].checksum;
+  files_[0].second = "CREATE TABLE a (id bigint);";
+  EXPECT_EQ(pending_of(plan()), (std::vector<std::string>{"ChangedScript/ChecksumDiffers"}));
+  EXPECT_THAT(plan().error().message, testing::HasSubstr(before));
+  spec_["changedScript"] = "Warn";
+  EXPECT_TRUE(plan()->empty());
+  EXPECT_EQ(plan()->warnings.size(), 1u);
+}
+
+TEST_F(PlanTable, MissingFileIsRefusedOrWarnedUnlessBelowTheBaseline) {
+  apply(2);
+  files_.erase(files_.begin());
+  EXPECT_EQ(pending_of(plan()), (std::vector<std::string>{"ChangedScript/ScriptMissing"}));
+  spec_["changedScript"] = "Warn";
+  EXPECT_TRUE(plan()->empty());
+  spec_["changedScript"] = "Refuse";
+  spec_["baselineVersion"] = "0001";
+  EXPECT_TRUE(plan()->empty());
+}
+
+TEST_F(PlanTable, NewButOlderThanTheNewestAppliedIsOutOfOrder) {
+  apply(2);
+  files_.insert(files_.begin() + 1, {"0001.5_late.sql", "SELECT 1;"});
+  EXPECT_EQ(pending_of(plan()), (std::vector<std::string>{"OutOfOrder/"}));
+}
+
+TEST_F(PlanTable, BaselineRowsNeverRunAndBaselineVersionMakesThem) {
+  spec_["baselineVersion"] = "1";
+  EXPECT_EQ(pending_of(plan()), (std::vector<std::string>{"0002: new"}));
+  EXPECT_EQ(plan()->baseline.size(), 1u);
+  apply(1, "baseline");
+  files_[0].second = "CREATE TABLE other (id int);";
+  EXPECT_EQ(pending_of(plan()), (std::vector<std::string>{"0002: new"}));
+  EXPECT_TRUE(plan()->baseline.empty());
+  spec_["baselineVersion"] = "0700";
+  EXPECT_EQ(pending_of(plan()), (std::vector<std::string>{"InvalidSpec/InvalidValue"}));
+}
+
+TEST_F(PlanTable, FailedWithNothingInEffectIsPendingAndWithSomeContinues) {
+  apply(1, "failed");
+  EXPECT_EQ(pending_of(plan())[0], "0001: failed before, nothing in effect");
+  rows_[0].statements = 9;
+  rows_[0].statements_done = 3;
+  EXPECT_EQ(pending_of(plan())[0], "0001: 3 of 9 statements in effect");
+  EXPECT_EQ(plan()->pending[0].continue_at, 3);
+}
+
+TEST_F(PlanTable, RolledBackIsPendingAndRunningIsLookedUp) {
+  apply(1, "rolled_back");
+  EXPECT_EQ(pending_of(plan())[0], "0001: rolled back before");
+  rows_[0].status = "running";
+  EXPECT_EQ(pending_of(plan())[0], "0001: interrupted: what took effect is looked up first");
+}
+
+TEST_F(PlanTable, AnAppliedRowNeverClosedNeedsAPerson) {
+  apply(1);
+  rows_[0].closed = false;
+  EXPECT_EQ(pending_of(plan()), (std::vector<std::string>{"ManualInterventionRequired/RowNotClosed"}));
+}
+
+TEST_F(PlanTable, TargetStopsThereAndNeverGoesBack) {
+  spec_["targetVersion"] = "1";
+  EXPECT_EQ(pending_of(plan()), (std::vector<std::string>{"0001: new"}));
+  apply(2);
+  EXPECT_EQ(pending_of(plan()), (std::vector<std::string>{"InvalidSpec/InvalidValue"}));
+  spec_["targetVersion"] = "9";
+  EXPECT_EQ(pending_of(plan()), (std::vector<std::string>{"InvalidSpec/InvalidValue"}));
+}
+
+TEST_F(PlanTable, RequirementsAreAppliedOrPendingBefore) {
+  files_[1].second = "-- dbm:requires 0001\nSELECT 1;";
+  EXPECT_EQ(pending_of(plan()).size(), 2u);
+  files_[0].second = "-- dbm:requires 0002\nSELECT 1;";
+  EXPECT_EQ(pending_of(plan()), (std::vector<std::string>{"SourceInvalid/MissingDependency"}));
+}
+
+TEST_F(PlanTable, AnotherEngineIsLeftOutAndAnotherServerStops) {
+  files_[0].second = "-- dbm:engine SQLite\nSELECT 1;";
+  EXPECT_EQ(pending_of(plan()), (std::vector<std::string>{"0002: new"}));
+  files_[0].second = "-- dbm:server >=16\nSELECT 1;";
+  EXPECT_EQ(pending_of(plan()), (std::vector<std::string>{"SourceInvalid/UnsupportedServer"}));
+}
+
+TEST_F(PlanTable, AllPendingRefusesWhatCannotBeInATransaction) {
+  files_[1].second = "CREATE INDEX CONCURRENTLY i ON a (id);";
+  EXPECT_EQ(plan()->outside_transaction.size(), 1u);
+  spec_["apply"] = {{"transaction", "AllPending"}};
+  EXPECT_EQ(pending_of(plan()), (std::vector<std::string>{"SourceInvalid/CannotBeInTransaction"}));
+}
+
+TEST_F(PlanTable, TheDigestIsOfWhatRunsWhereAndNotOfWhenItIsMade) {
+  const auto first = plan()->digest;
+  EXPECT_EQ(first.size(), 7u + 64u);
+  EXPECT_EQ(plan()->digest, first);
+  files_[1].second += " -- a remark";
+  EXPECT_EQ(plan()->digest, first);
+  spec_["targetVersion"] = "2";
+  EXPECT_NE(plan()->digest, first);
+  files_[1].second = "CREATE TABLE c (id int);";
+  EXPECT_NE(plan()->digest, first);
+}
+
+TEST(ServerFits, ReadsConditions) {
+  for (const char* yes : {"", ">=14", ">= 15", "15", "=15", "<16", ">14", "<=15", ">=15.2"})
+    EXPECT_TRUE(server_fits(yes, 150018)) << yes;
+  for (const char* no : {">=16", "14", "<15", ">15", ">=15.19", "nonsense"})
+    EXPECT_FALSE(server_fits(no, 150018)) << no;
+}
+
+TEST_F(PlanTable, TenThousandAppliedRowsTakeMilliseconds) {
+  files_.clear();
+  for (int i = 1; i <= 10'000; ++i)
+    files_.emplace_back(std::to_string(i) + "_t.sql", "CREATE TABLE t" + std::to_string(i) + " (id int);");
+  const auto set = scripts(files_);
+  for (const auto& script : set.scripts)
+    rows_.push_back({.version = script.version.id,
+                     .version_key = script.version.key,
+                     .name = "t",
+                     .status = "applied",
+                     .closed = true,
+                     .checksum = script.checksum});
+  const auto migration = migration_of(spec_);
+  const auto database = database_with(rows_);
+
+  const auto begin = std::chrono::steady_clock::now();
+  const auto plan = make_plan(migration, set, database);
+  const auto took =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
+
+  ASSERT_TRUE(plan);
+  EXPECT_TRUE(plan->empty());
+  RecordProperty("milliseconds", static_cast<int>(took.count()));
+  EXPECT_LT(took.count(), 1000);  // 10 ms on a quiet machine; the bound only finds what is not linear
+}
+
+}  // namespace
+}  // namespace dbm::migration
