@@ -31,11 +31,15 @@ std::string insert_fence(const std::string& schema, const std::string& ledger_id
 /// says which.
 Result<> run_transaction(Session& work, const std::string& body, Deadline deadline,
                          const std::stop_token& stop) {
+  DBM_EFFECT_REPLY(writing, "ledger.create");
+  if (writing.must_fail()) return work.lose();
   const auto done = work.exec_simple(kBegin + body, deadline, stop);
   if (!done) {
     if (!work.lost()) (void)work.exec("ROLLBACK", Deadline::after(std::chrono::seconds{10}));
     return done.error();
   }
+  if (writing.reply_lost()) return work.lose();
+  writing.done();
   DBM_EFFECT_REPLY(committing, "ledger.commit");
   if (committing.must_fail()) return work.lose();
   const auto committed = work.exec("COMMIT");
@@ -67,23 +71,17 @@ Result<std::string> create_ledger(Session& work, const Look& seen, const std::st
     body += ledger_script(version, schema) + record_version(schema, version);
   body += insert_fence(schema, ledger_id, seen.identity, owner);
 
-  DBM_EFFECT(creating, "ledger.create");
-  if (creating.must_fail()) return work.lose();
   const auto created = run_transaction(work, body, deadline, stop);
   if (!created) return created.error().during("create the ledger in schema " + quote_ident(schema));
-  creating.done();
   return ledger_id;
 }
 
 Result<> upgrade_ledger(Session& work, const std::string& schema, int from, Deadline deadline,
                         const std::stop_token& stop) {
   for (int version = from + 1; version <= ledger_version(); ++version) {
-    DBM_EFFECT(upgrading, "ledger.upgrade");
-    if (upgrading.must_fail()) return work.lose();
     const auto upgraded = run_transaction(
         work, ledger_script(version, schema) + record_version(schema, version), deadline, stop);
     if (!upgraded) return upgraded.error().during("upgrade the ledger to version " + std::to_string(version));
-    upgrading.done();
   }
   return {};
 }

@@ -3,58 +3,17 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <cerrno>
-#include <condition_variable>
 #include <cstdlib>
 #include <future>
-#include <mutex>
 #include <thread>
 
 #include "base/inject.h"
-#include "postgres/adopted_connection.h"
 #include "postgres/connect.h"
-#include "postgres/sqlstate.h"
-#include "postgres/wake.h"
+#include "postgres/session_state.h"
 
 namespace dbm::postgres {
-namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-struct FinishConnection {
-  void operator()(PGconn* connection) const { PQfinish(connection); }
-};
-
-Error stopped() { return {ErrorKind::Cancelled, "Cancelled", "stopped as asked", "Stopping"}; }
-Error timed_out(std::string_view what) {
-  return {ErrorKind::Transient, "ProgressingWithRetry", std::string(what) + " took longer than it may",
-          "Timeout"};
-}
-
-}  // namespace
-
-struct Session::State {
-  std::unique_ptr<PGconn, FinishConnection> connection;
-  std::shared_ptr<PGcancel> cancel;
-  std::unique_ptr<AdoptedConnection> adopted;  // before the connection goes
-  Wake wake;
-  std::vector<Notice> notices;
-  Deadline::Clock::time_point last_used = Deadline::Clock::now();
-  bool lost = false;
-
-  static void on_notice(void* self, const PGresult* result);
-  Result<> wait(bool writable, Deadline deadline, const std::stop_token& stop);
-  Result<> open(Deadline deadline, const std::stop_token& stop, const migration::Target& target);
-  Result<> flush(Deadline deadline, const std::stop_token& stop);
-  Result<ResultPtr> next_result(Deadline deadline, const std::stop_token& stop);
-  Result<Rows> collect(Deadline deadline, const std::stop_token& stop);
-  Result<> give_up(const Error& why);
-  Error failure(const PGresult* result);
-  void end_copy(const PGresult* result);
-  Result<> read_pipeline(std::size_t count, PipelineResult& answer, Deadline deadline,
-                         const std::stop_token& stop);
-};
 
 std::string_view Rows::text(int row, int column) const {
   const char* value = PQgetvalue(result_.get(), row, column);
@@ -64,29 +23,6 @@ std::int64_t Rows::number(int row, int column) const {
   return std::strtoll(PQgetvalue(result_.get(), row, column), nullptr, 10);
 }
 std::int64_t Rows::affected() const { return std::strtoll(PQcmdTuples(result_.get()), nullptr, 10); }
-
-void Session::State::on_notice(void* self, const PGresult* result) {
-  auto& notices = static_cast<State*>(self)->notices;
-  if (notices.size() >= 100) return;
-  ServerError error = read_error(result);
-  notices.push_back({std::move(error.severity), std::move(error.sqlstate), std::move(error.server_message)});
-}
-
-Result<> Session::State::wait(bool writable, Deadline deadline, const std::stop_token& stop) {
-  wake.drain();
-  const std::stop_callback on_stop{stop, [this] { wake.signal(); }};
-  while (true) {
-    if (stop.stop_requested()) return stopped();
-    const int socket = PQsocket(connection.get());
-    if (socket < 0) return connection_lost();
-    pollfd watched[2] = {{socket, static_cast<short>(POLLIN | (writable ? POLLOUT : 0)), 0},
-                         {wake.fd(), POLLIN, 0}};
-    const int ready = ::poll(watched, 2, static_cast<int>(deadline.left().count()));
-    if (ready < 0 && errno != EINTR) return connection_lost();
-    if (ready > 0 && watched[0].revents != 0) return {};
-    if (deadline.passed()) return timed_out("the database's answer");
-  }
-}
 
 Result<> Session::State::open(Deadline deadline, const std::stop_token& stop,
                               const migration::Target& target) {
@@ -101,7 +37,7 @@ Result<> Session::State::open(Deadline deadline, const std::stop_token& stop,
                          {wake.fd(), POLLIN, 0}};
     wake.drain();
     const std::stop_callback on_stop{stop, [this] { wake.signal(); }};
-    if (stop.stop_requested()) return stopped();
+    if (stop.stop_requested()) return stopped_error();
     ::poll(watched, 2, static_cast<int>(deadline.left().count()));
     if (watched[0].revents != 0)
       state = PQconnectPoll(connection.get());
@@ -149,97 +85,6 @@ Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
 
-Result<> Session::State::flush(Deadline deadline, const std::stop_token& stop) {
-  last_used = Deadline::Clock::now();
-  while (true) {
-    const int rest = PQflush(connection.get());
-    if (rest == 0) return {};
-    if (rest < 0) return connection_lost();
-    const auto ready = wait(true, deadline, stop);
-    if (!ready) return ready;
-    if (PQconsumeInput(connection.get()) == 0) return connection_lost();
-  }
-}
-
-/// The next result, or none when the command has ended.
-Result<ResultPtr> Session::State::next_result(Deadline deadline, const std::stop_token& stop) {
-  while (PQisBusy(connection.get()) != 0) {
-    const auto ready = wait(false, deadline, stop);
-    if (!ready) return ready.error();
-    // A broken connection shows in the result that PQgetResult then makes.
-    if (PQconsumeInput(connection.get()) == 0) break;
-  }
-  last_used = Deadline::Clock::now();
-  return ResultPtr{PQgetResult(connection.get())};
-}
-
-Error Session::State::failure(const PGresult* result) {
-  const ServerError error = read_error(result);
-  // After FATAL the server closes, even where the socket does not show it yet.
-  const bool ended = error.severity == "FATAL" || error.severity == "PANIC";
-  if (ended || PQstatus(connection.get()) == CONNECTION_BAD || error.sqlstate.empty()) {
-    lost = true;
-    Error gone = connection_lost();
-    gone.sqlstate = error.sqlstate;
-    if (!error.sqlstate.empty()) gone.message += ": " + translate(error, "").message;
-    return gone;
-  }
-  return translate(error, "ApplyFailed");
-}
-
-/// A COPY where none belongs: ended, so that the connection does not wait for data for ever.
-void Session::State::end_copy(const PGresult* result) {
-  if (PQresultStatus(result) == PGRES_COPY_IN)
-    PQputCopyEnd(connection.get(), "COPY is not possible here");
-  else
-    ::shutdown(PQsocket(connection.get()), SHUT_RDWR);
-}
-
-Result<Rows> Session::State::collect(Deadline deadline, const std::stop_token& stop) {
-  ResultPtr last;
-  std::optional<Error> error;
-  while (true) {
-    auto next = next_result(deadline, stop);
-    if (!next) return next.error();
-    if (!*next) break;
-    const auto status = PQresultStatus(next->get());
-    if (status == PGRES_FATAL_ERROR && !error) error = failure(next->get());
-    if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
-      end_copy(next->get());
-      if (!error)
-        error = Error{ErrorKind::Terminal, "ApplyFailed", "COPY is not possible here", "StatementFailed"};
-    }
-    last = std::move(*next);
-  }
-  if (error) return *error;
-  if (!last) {
-    lost = true;
-    return connection_lost();
-  }
-  return Rows{std::move(last)};
-}
-
-/// Cancels what runs and reads it to its end, 5 s at most; past that the connection is given up. Always
-/// `why`.
-Result<> Session::State::give_up(const Error& why) {
-  if (why.failure_reason() == "ConnectionLost") {
-    lost = true;
-    return why;
-  }
-  const auto end = Deadline::after(seconds{5});
-  while (true) {
-    auto next = next_result(end, {});
-    if (!next) {
-      lost = true;
-      ::shutdown(PQsocket(connection.get()), SHUT_RDWR);
-      break;
-    }
-    if (!*next || PQresultStatus(next->get()) == PGRES_PIPELINE_SYNC) break;
-    if (PQresultStatus(next->get()) == PGRES_FATAL_ERROR) (void)failure(next->get());
-  }
-  return why;
-}
-
 Result<Rows> Session::exec(std::string_view sql, std::span<const Param> params, Deadline deadline,
                            const std::stop_token& stop) {
   State& state = *state_;
@@ -273,32 +118,6 @@ Result<Rows> Session::exec_simple(const std::string& sql, Deadline deadline, con
   if (rows || !rows.error().sqlstate.empty()) return rows;
   if (rows.error().failure_reason() == "Timeout" || rows.error().kind == ErrorKind::Cancelled) cancel();
   return state.give_up(rows.error()).error();
-}
-
-Result<> Session::State::read_pipeline(std::size_t count, PipelineResult& answer, Deadline deadline,
-                                       const std::stop_token& stop) {
-  for (std::size_t at = 0; at < count;) {
-    auto next = next_result(deadline, stop);
-    if (!next) return next.error();
-    if (!*next) {  // the end of one statement
-      if (PQstatus(connection.get()) == CONNECTION_BAD) return connection_lost();
-      ++at;
-      continue;
-    }
-    const auto status = PQresultStatus(next->get());
-    if (status == PGRES_PIPELINE_SYNC) return {};
-    if (status == PGRES_PIPELINE_ABORTED) continue;
-    if (status == PGRES_FATAL_ERROR) {
-      if (!answer.error) answer.error = failure(next->get());
-      if (lost) return *answer.error;
-    } else if (!answer.error) {
-      answer.rows.emplace_back(std::move(*next));
-    }
-  }
-  auto sync = next_result(deadline, stop);
-  if (!sync) return sync.error();
-  if (!*sync || PQresultStatus(sync->get()) != PGRES_PIPELINE_SYNC) return connection_lost();
-  return {};
 }
 
 PipelineResult Session::pipeline(std::span<const std::string> statements, Deadline deadline,
@@ -363,21 +182,6 @@ int Session::server_version() const { return PQserverVersion(raw()); }
 std::vector<Notice> Session::take_notices() { return std::exchange(state_->notices, {}); }
 Result<> Session::wait_for(bool writable, Deadline deadline, const std::stop_token& stop) const {
   return state_->wait(writable, deadline, stop);
-}
-
-Error connection_lost() {
-  return {ErrorKind::Transient, "ProgressingWithRetry", "the connection to the database was lost",
-          "ConnectionLost"};
-}
-
-Result<> rest(milliseconds span, Deadline deadline, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any condition;
-  std::unique_lock lock{mutex};
-  condition.wait_for(lock, stop, deadline.left(span), [] { return false; });
-  if (stop.stop_requested()) return stopped();
-  if (deadline.passed()) return timed_out("waiting");
-  return {};
 }
 
 }  // namespace dbm::postgres

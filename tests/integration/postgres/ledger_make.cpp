@@ -81,6 +81,23 @@ TEST_F(LedgerMake, ANewerLedgerIsRefused) {
   EXPECT_EQ(inspect()->ledger, migration::LedgerState::Newer);
 }
 
+TEST_F(LedgerMake, AnOlderLedgerIsUpgradedByTheNextRun) {
+  make_ledger();
+  // Version 1 had no steps of its own.
+  as_login(
+      "DO $$ DECLARE f regprocedure; BEGIN FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = "
+      "'dbm'::regnamespace LOOP EXECUTE 'DROP FUNCTION ' || f; END LOOP; END $$; "
+      "DELETE FROM dbm.ledger_version WHERE version > 1");
+  EXPECT_EQ(inspect()->ledger, migration::LedgerState::Ours);
+  EXPECT_EQ(ask("SELECT max(version) FROM dbm.ledger_version"), "1") << "looking upgrades nothing";
+
+  const auto run = hold();
+
+  ASSERT_TRUE(run) << run.error().message;
+  EXPECT_EQ(ask("SELECT string_agg(version::text, ' ' ORDER BY version) FROM dbm.ledger_version"), "1 2");
+  EXPECT_TRUE((*run)->context().work->exec(postgres::enter_sql((*run)->context().fence)));
+}
+
 struct Altered {
   const char* name;
   const char* by;  // app or postgres
