@@ -15,6 +15,7 @@ std::string describe(const migration::Progress& progress) {
   if (progress.of > 1) text += "  " + std::to_string(progress.statement) + " of " + std::to_string(progress.of);
   if (progress.percent > 0) text += "  " + std::to_string(progress.percent) + " %";
   if (!progress.message.empty()) text += "  " + progress.message;
+  text.erase(text.find_last_not_of(' ') + 1);
   return text;
 }
 

@@ -1,5 +1,6 @@
 /// `dbm status` and `dbm history`: what the ledger says, whatever the status file says.
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "cli/each.h"
@@ -42,7 +43,8 @@ ExitCode run_status(const Options& options) {
 
 ExitCode run_history(const Options& options) {
   return for_each_object(options, [&](const Desk& desk) {
-    const auto history = desk.reconciler.history(desk.key(), options.limit, desk.deadline(), desk.stop());
+    const int limit = options.limit == 0 ? std::numeric_limits<int>::max() : options.limit;
+    const auto history = desk.reconciler.history(desk.key(), limit, desk.deadline(), desk.stop());
     if (!history) return report(history.error());
     if (options.output == Output::Table) {
       print((desk.several ? desk.key().name + "\n" : "") + history_table(*history));
