@@ -100,11 +100,14 @@ void Summary::add(TokenKind kind, std::string_view text) {
     add_name(text);
   } else if (kind == TokenKind::Open && after_name_ && !calls_ &&
              (body_ || (first_ != First::Insert && first_ != First::Create))) {
-    calls_ = !is_harmless_before_parenthesis({last_.bytes.data(), last_.size});
+    calls_ = qualified_ || !is_harmless_before_parenthesis({last_.bytes.data(), last_.size});
   } else if (kind == TokenKind::QuotedName) {
     last_.size = 0;  // "f"(…) is a call of something unknown
   }
   after_name_ = kind == TokenKind::Name || kind == TokenKind::QuotedName;
+  // s.now() is anybody's function.
+  if (after_name_) qualified_ = after_dot_;
+  after_dot_ = kind == TokenKind::Punctuation && text == ".";
   if (tokens_ < kWords) ++tokens_;
   if (first_ == First::None) first_ = First::Other;
 }

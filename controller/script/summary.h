@@ -49,6 +49,8 @@ class Summary {
   bool routine_ = false;
   bool body_ = false;  ///< Past INSERT's and CREATE's head, where a name before ( is no call.
   bool after_name_ = false;
+  bool after_dot_ = false;
+  bool qualified_ = false;  ///< The name just seen stands behind a dot.
   unsigned char tokens_ = 0;
   std::array<Word, kWords> words_{};
   Word last_;  ///< The name just seen, in lower case.

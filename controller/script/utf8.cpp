@@ -4,7 +4,7 @@
 
 namespace dbm::script {
 
-std::optional<std::size_t> Utf8Check::add(std::string_view block) {
+std::optional<std::int64_t> Utf8Check::add(std::string_view block) {
   std::size_t at = 0;
   while (at < block.size()) {
     // Eight plain bytes at a time: none has the high bit, none is NUL.
@@ -17,7 +17,7 @@ std::optional<std::size_t> Utf8Check::add(std::string_view block) {
     // Then singly, until the text is plain again.
     const std::size_t until = at + 8;
     for (; at < block.size() && (at < until || need_ > 0); ++at) {
-      if (!take(static_cast<unsigned char>(block[at]))) return at;
+      if (!take(static_cast<unsigned char>(block[at]))) return static_cast<std::int64_t>(at) - seen_;
     }
   }
   return std::nullopt;
@@ -28,12 +28,13 @@ bool Utf8Check::take(unsigned char byte) {
     if (byte < lowest_ || byte > highest_) return false;
     lowest_ = 0x80;
     highest_ = 0xbf;
-    --need_;
+    seen_ = --need_ == 0 ? 0 : seen_ + 1;
     return true;
   }
   if (byte < 0x80) return byte != 0;
   if (byte < 0xc2 || byte > 0xf4) return false;
   need_ = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
+  seen_ = 1;
   // No overlong forms, no surrogates, nothing above U+10FFFF.
   if (byte == 0xe0) lowest_ = 0xa0;
   if (byte == 0xed) highest_ = 0x9f;

@@ -66,16 +66,18 @@ Result<> Window::more(std::uint64_t keep) {
 Result<> Window::check(std::string_view block) {
   sha_.update(block);
   has_cr_ = has_cr_ || std::memchr(block.data(), '\r', block.size()) != nullptr;
+  const auto refuse = [&](std::uint64_t offset, std::string_view what) {
+    const std::string byte = std::to_string(offset + 1);
+    return source_invalid("NotUtf8",
+                          "must be UTF-8 text without NUL: " + std::string(what) + " at byte " + byte,
+                          locate(std::max(offset, lines_.offset)));
+  };
   if (const auto bad = utf8_.add(block)) {
-    const std::uint64_t offset = view_.end - block.size() + *bad;
-    const std::string_view what = block[*bad] == '\0' ? "a NUL byte" : "a byte that is not UTF-8";
-    return source_invalid(
-        "NotUtf8",
-        "must be UTF-8 text without NUL: byte " + std::to_string(offset + 1) + " is " + std::string(what),
-        locate(std::max(offset, lines_.offset)));
+    const bool nul = *bad >= 0 && block[static_cast<std::size_t>(*bad)] == '\0';
+    return refuse(view_.end - block.size() + static_cast<std::uint64_t>(*bad), nul ? "NUL" : "no UTF-8");
   }
-  if (view_.last && !utf8_.complete())
-    return source_invalid("NotUtf8", "must be UTF-8 text: it ends inside a character", locate(view_.end));
+  if (view_.last && utf8_.unfinished() > 0)
+    return refuse(view_.end - static_cast<std::uint64_t>(utf8_.unfinished()), "half a character");
   return {};
 }
 
