@@ -63,6 +63,17 @@ std::string epoch_sql(const migration::RunRequest& request, const Identity& iden
   return sql + " RETURNING epoch, run";
 }
 
+/// A setting the server does not know: it is too old, or what the manifest says in `options` is wrong.
+Error refused_setting(const migration::Target& target, const Error& refusal, Deadline deadline,
+                      const std::stop_token& stop) {
+  auto session = Session::connect(target, {"dbmigration/look", {}}, deadline, stop);
+  if (!session) return session.error();
+  const auto identity = ask_identity(*session, deadline, stop);
+  if (!identity) return identity.error();
+  const auto usable = refuse_server(*identity);
+  return usable ? refusal : usable.error();
+}
+
 }  // namespace
 
 struct Holding::Seen {
@@ -96,6 +107,8 @@ Result<> Holding::open_sessions(Deadline deadline, const std::stop_token& stop) 
   // The watch goes first and tells the version: an unknown setting would be refused.
   auto watch = connect_with_settings(target, "dbmigration/" + run_name_ + "/watch", settings, options_refused,
                                      deadline, stop);
+  if (!watch && watch.error().sqlstate == "42704")
+    return refused_setting(target, watch.error(), deadline, stop);
   if (!watch) return watch.error();
   watch_.emplace(std::move(*watch));
   auto seen = look(*watch_, target.ledger_schema, {{read_back_sql(settings)}, {}}, deadline, stop);

@@ -26,7 +26,7 @@ void KeepAlive::loop(const std::stop_token& stop) {
     if (stop.stop_requested() || session_.lost()) return;
     if (Deadline::Clock::now() - session_.last_used() < kSilence) continue;
     // A failed ping marks the session lost, and the lock with it: the next verb says so.
-    (void)session_.exec("SELECT 1", Deadline::after(seconds{30}));
+    (void)session_.exec("SELECT 1", Deadline::after(seconds{30}), stop);
   }
 }
 

@@ -110,6 +110,32 @@ TEST_F(LedgerRefused, WrongPasswordDatabaseHostAndTls) {
   EXPECT_THAT(refusal(), StartsWith("Transient ProgressingWithRetry/ConnectionFailed: " + where()));
 }
 
+TEST_F(LedgerRefused, ACertificateThatCannotBeTrusted) {
+  PostgresServer server{{.tls = true}};
+  const auto database = server.fresh_database();
+  target_ = target_of(database);
+  target_.keywords["host"] = "localhost";
+  target_.keywords["sslmode"] = "verify-full";
+  target_.keywords["sslrootcert"] = server.ca_file().string();
+  EXPECT_EQ(refusal(), "Terminal Succeeded: it succeeded");
+
+  target_.keywords["sslrootcert"] = "/nowhere/ca.crt";
+  EXPECT_THAT(refusal(), StartsWith("Waiting WaitingForReference/TLSFailed: " + where() +
+                                    "TLS failed: root certificate file"));
+  const PostgresServer other{{.tls = true}};
+  target_.keywords["sslrootcert"] = other.ca_file().string();
+  EXPECT_THAT(refusal(), StartsWith("Waiting WaitingForReference/TLSFailed: " + where() +
+                                    "TLS failed: SSL error: certificate verify failed"));
+}
+
+TEST_F(LedgerRefused, ASettingTheServerDoesNotKnow) {
+  target_.keywords["options"] = "-c no_such_setting=1";
+
+  EXPECT_EQ(words(error_of(hold())),
+            "Terminal InvalidSpec/InvalidValue: " + where() +
+                "the server knows no such setting (connection.parameters.options) (42704)");
+}
+
 TEST_F(LedgerRefused, AServerThatDoesNotAnswerInTime) {
   TcpProxy proxy{PostgresServer::shared().port()};
   proxy.stall(true);
