@@ -153,7 +153,9 @@ Result<std::map<std::string, std::string>> parse_connection_url(std::string_view
 
 Result<> check_parameters(const std::map<std::string, std::string>& parameters, const std::string& where) {
   const auto& table = schema::connection_parameters();
-  for (const auto& [name, value] : parameters) {
+  for (const auto& parameter : parameters) {
+    const std::string& name = parameter.first;  // clang 14: a lambda cannot capture a structured binding
+    const std::string& value = parameter.second;
     const bool known = std::any_of(table.members.begin(), table.members.end(),
                                    [&](const schema::Field& f) { return name == f.name; });
     const bool printable = name.size() <= 40 && std::all_of(name.begin(), name.end(), [](char c) {

@@ -129,8 +129,8 @@ void add_ready(const Facts& facts, const Verdict& verdict, Status& status) {
   };
   switch (verdict.mood) {
     case Mood::New:
-      add("Ready", "False", "Planning", "first seen");
-      add("Reconciling", "True", "Planning", "first seen");
+      add("Ready", "False", "Planning", "not reconciled yet");
+      add("Reconciling", "True", "Planning", "not reconciled yet");
       return;
     case Mood::Running:
       add("Ready", "Unknown", reason_while(verdict.phase), text_while(verdict.phase));

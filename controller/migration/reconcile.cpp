@@ -55,9 +55,9 @@ Verdict verdict_of(const Decision& decision) {
     case Next::Run:
       break;
   }
-  return {.mood = Mood::Waiting,
-          .why = Error{ErrorKind::Transient, "ProgressingWithRetry",
-                       "more has become pending in the meantime", "Pending"}};
+  return {
+      .mood = Mood::Waiting,
+      .why = Error{ErrorKind::Transient, "ProgressingWithRetry", "more has become pending in the meantime"}};
 }
 
 Reconciled failed(const Error& error) {

@@ -140,13 +140,8 @@ Result<Status> Reconciler::status(const kubernetes::ObjectKey& key, Deadline dea
     case Next::Wait:
       return project(facts, facts.previous, {.mood = Mood::Waiting, .why = decision.why}, now);
     default:
-      break;
+      return project(facts, facts.previous, {Mood::New}, now);
   }
-  return project(facts, facts.previous,
-                 {.mood = Mood::Waiting,
-                  .why = Error{ErrorKind::Transient, "ProgressingWithRetry",
-                               "a run has to be started: dbm apply", "Pending"}},
-                 now);
 }
 
 Result<std::vector<HistoryEntry>> Reconciler::history(const kubernetes::ObjectKey& key, int limit,

@@ -97,7 +97,9 @@ class Walk {
  private:
   Result<Json> object(const Field& field, const Json& value, const std::string& pointer) const {
     Json checked = Json::object();
-    for (const auto& [name, member] : value.items()) {
+    for (const auto& entry : value.items()) {
+      const std::string& name = entry.key();  // clang 14: a lambda cannot capture a structured binding
+      const Json& member = entry.value();
       const auto known = std::find_if(field.members.begin(), field.members.end(),
                                       [&](const Field& f) { return name == f.name; });
       if (known == field.members.end()) return unknown(field, pointer, name);

@@ -50,14 +50,14 @@ constexpr std::array kBackup{
           .docs = "Where the backup is kept.",
           .initial = "{}",
           .members = kStoreRef},
-    Field{
-        .name = "verify",
-        .type = Type::String,
-        .docs = "How far a backup is proven before anything is changed. Checksum: read back from the store. "
-                "Decode: decrypted and decompressed too. Structure: read to its end by pg_restore too.",
-        .initial = "\"Structure\"",
-        .words = "Checksum Decode Structure",
-        .most = 16},
+    Field{.name = "verify",
+          .type = Type::String,
+          .docs =
+              "How far a backup is proven before anything is changed. Checksum: read back from the store. "
+              "Decode: decrypted and decompressed too. Structure: read to its end by pg_restore too.",
+          .initial = "\"Structure\"",
+          .words = "Checksum Decode Structure",
+          .most = 16},
     Field{.name = "retention",
           .type = Type::Object,
           .docs = "Which backups stay. Applied after a success only.",
