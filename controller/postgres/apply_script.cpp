@@ -185,6 +185,8 @@ TransactionOutcome apply_in_transaction(Execution& execution,
                          : std::min<std::size_t>(failure->where.script, outcome.script);
     outcome.error = explain(*failure, scripts[outcome.script]);
   }
+  if (outcome.error->sqlstate == "MG003" && outcome.error->remedy.empty())
+    outcome.error->remedy = transaction_ended_remedy(scripts[outcome.script]);
   if (outcome.error->at.file.empty()) outcome.error->at.file = file_of(scripts[outcome.script]);
   return outcome;
 }

@@ -21,6 +21,12 @@ Error explain_statement(const StepFailure& failure, const migration::PendingScri
 
 }  // namespace
 
+std::string transaction_ended_remedy(const migration::PendingScript& script) {
+  const std::string& version = script.script.version.id;
+  return "see what " + file_of(script) + " has left in the database, then `dbm resolve " + version +
+         "=applied` or `=pending`";
+}
+
 Error explain(const StepFailure& failure, const migration::PendingScript& script) {
   Error error = translate(failure.report, "ApplyFailed");
   switch (failure.where.step) {
@@ -35,9 +41,7 @@ Error explain(const StepFailure& failure, const migration::PendingScript& script
       [[fallthrough]];
     case Step::Leave:
       error = at_own_step(std::move(error));
-      if (error.sqlstate == "MG003")
-        error.remedy = "see what " + file_of(script) + " has left in the database, then `dbm resolve " +
-                       script.script.version.id + "=applied` or `=pending`";
+      if (error.sqlstate == "MG003") error.remedy = transaction_ended_remedy(script);
       break;
     case Step::Role:
       if (error.kind == ErrorKind::Terminal) {

@@ -40,6 +40,8 @@ struct StepFailure {
 };
 /// The Error of a failed step of `script`: kind, reason, file, line and column.
 Error explain(const StepFailure& failure, const migration::PendingScript& script);
+/// What to do about a script that ended our transaction (MG003).
+std::string transaction_ended_remedy(const migration::PendingScript& script);
 /// Rows a statement changed, as its command tag says.
 std::int64_t rows_changed(const PGresult* result);
 
