@@ -35,7 +35,7 @@ inline postgres::Session connect_to(const Database& database) {
 class DatabaseTest : public ::testing::Test {
  protected:
   void as_login(const std::string& text) { Session(database_.address(), kLogin)(text); }
-  [[nodiscard]] std::string ask(const std::string& text) const { return sql(database_, text); }
+  std::string ask(const std::string& text) const { return sql(database_, text); }
 
   Database database_ = PostgresServer::shared().fresh_database();
   migration::Target target_ = target_of(database_);
