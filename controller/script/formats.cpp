@@ -65,15 +65,14 @@ class MarkFinder final : public CommentSink {
  public:
   explicit MarkFinder(Scanned& into) : into_(into) {}
 
-  void comment(std::string_view text, std::uint64_t begin, const Position& at) override {
-    if (is_rollback_line(text) && !into_.rollback)
-      into_.rollback = Scanned::Rollback{begin, begin + text.size(), at.line, false};
+  bool comment(std::string_view text, std::uint64_t begin, const Position& at) override {
+    const bool parts = is_rollback_line(text) && !into_.rollback;
+    if (parts) into_.rollback = Scanned::Rollback{begin, begin + text.size(), at.line, false};
     const auto format = format_of_comment(text);
-    if (!format) return;
-    for (const Marker& known : into_.markers) {
-      if (known.format == *format) return;
-    }
-    into_.markers.push_back({*format, "the comment '" + std::string(text.substr(0, 60)) + "'", at});
+    const auto is_known = [&](const Marker& known) { return known.format == *format; };
+    if (format && std::none_of(into_.markers.begin(), into_.markers.end(), is_known))
+      into_.markers.push_back({*format, "the comment '" + std::string(text.substr(0, 60)) + "'", at});
+    return parts;
   }
 
  private:
@@ -89,6 +88,8 @@ void find_marks(const Text& text, Scanned& scanned) {
   splitter->show_comments(&finder);
   while (true) {
     const auto piece = splitter->next();
+    // What is wrong behind the line is the rollback's to say.
+    if (!piece && scanned.rollback) scanned.rollback->has_statements = true;
     if (!piece || *piece == nullptr) return;
     if (scanned.rollback && (*piece)->begin >= scanned.rollback->next)
       scanned.rollback->has_statements = true;

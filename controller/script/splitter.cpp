@@ -60,8 +60,7 @@ Result<Splitter::Step> Splitter::take(const Token& token) {
       return Step::More;
     case TokenKind::LineComment:
     case TokenKind::BlockComment:
-      if (const auto taken = take_comment(token); !taken) return taken.error();
-      return Step::More;
+      return take_comment(token);
     case TokenKind::Semicolon:
       clean_line_ = false;
       if (!open_) return hinted_ = false, Step::More;
@@ -78,29 +77,30 @@ Result<Splitter::Step> Splitter::take(const Token& token) {
   return Step::More;
 }
 
-Result<> Splitter::take_comment(const Token& token) {
+Result<Splitter::Step> Splitter::take_comment(const Token& token) {
   const std::string_view text = bytes(token);
   if (token.kind == TokenKind::BlockComment) {
     clean_line_ = false;
-    if (!text.starts_with("/*+")) return {};
+    if (!text.starts_with("/*+")) return Step::More;
     // A hint must reach the server, so a statement begins with the hint before it.
     if (normal_ != nullptr) normal_->hint(text);
     if (!open_ && !hinted_) {
       hinted_ = true;
       piece_.begin = token.begin;
     }
-    return {};
+    return Step::More;
   }
-  if (comments_ != nullptr && own_line(token))
-    comments_->comment(text, token.begin, window_.locate(token.begin));
+  const bool shown = comments_ != nullptr && own_line(token);
+  if (shown && comments_->comment(text, token.begin, window_.locate(token.begin)))
+    return open_ && parentheses_ == 0 && begins_ == 0 ? finish(token.end) : Step::More;
   auto directive = read_directive(text);
-  if (!directive) return {};
+  if (!directive) return Step::More;
   directive->at = window_.locate(token.begin);
   if (open_) return misplaced(*directive, "stands inside a statement: it must stand before it");
   if (!clean_line_) return misplaced(*directive, "must stand on a line of its own, before its statement");
   if (normal_ != nullptr) normal_->directive(directive->word, directive->value);
   piece_.directives.push_back(std::move(*directive));
-  return {};
+  return Step::More;
 }
 
 bool Splitter::own_line(const Token& token) const {

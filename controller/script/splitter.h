@@ -32,8 +32,9 @@ struct Piece {
 class CommentSink {
  public:
   virtual ~CommentSink() = default;
-  /// `text` from the dashes on, without the line end; only blanks stand before it on its line.
-  virtual void comment(std::string_view text, std::uint64_t begin, const Position& at) = 0;
+  /// `text` from the dashes on, without the line end; only blanks stand before it on its line. True: another
+  /// part of the file begins here, so that an open statement ends.
+  virtual bool comment(std::string_view text, std::uint64_t begin, const Position& at) = 0;
 };
 
 /// Not thread-safe. Every error ends it.
@@ -62,7 +63,7 @@ class Splitter {
   Result<TokenKind> scan(Token& token);
   Result<> read_on();
   Result<Step> take(const Token& token);
-  Result<> take_comment(const Token& token);
+  Result<Step> take_comment(const Token& token);
   bool own_line(const Token& token) const;
   Result<> take_significant(const Token& token);
   void take_name(const Token& token, std::string_view text);
