@@ -60,7 +60,8 @@ as_superuser() { "${as_postgres[@]}" "$pg_bin/psql" -X -q -v ON_ERROR_STOP=1 -h 
 make_database() {
   local name=$1 schema=$2 password
   password=$(head -c 18 /dev/urandom | base64 | tr -d '+/=')
-  as_superuser -d postgres -c "CREATE ROLE $name LOGIN PASSWORD '$password'" -c "CREATE DATABASE $name OWNER $name"
+  as_superuser -d postgres -c "CREATE ROLE $name LOGIN PASSWORD '$password'" -c "CREATE DATABASE $name OWNER $name" \
+    -c "GRANT pg_read_all_stats TO $name" # so that it can name who holds a lock it waits for
   printf -v "url_of_$name" '%s' "postgres://$name:$password@127.0.0.1:$port/$name"
   local url=url_of_$name
   "$pg_bin/psql" -X -q -v ON_ERROR_STOP=1 -d "${!url}" -f "$schema"
@@ -132,7 +133,7 @@ for ((tries = 0; ; ++tries)); do
   sleep 0.05
 done
 kill -KILL "$killed_by_us"
-wait "$killed_by_us" 2>/dev/null || true
+{ wait "$killed_by_us" || true; } 2>/dev/null
 say
 say "${bold}The UPDATE was seen in pg_stat_activity, and dbm killed with SIGKILL.${plain}"
 killed_by_us=
