@@ -13,7 +13,7 @@ class ApplyChain : public ApplyTest {
     std::vector<NamedScript> scripts;
     for (int i = 1; i <= count; ++i)
       scripts.push_back(
-          {number(i) + "_s.sql", witnessed(number(i), "CREATE TABLE t" + std::to_string(i) + " (i int);")});
+          {number(i) + "_s.sql", chained(number(i), "CREATE TABLE t" + std::to_string(i) + " (i int);")});
     return scripts;
   }
 };
@@ -22,12 +22,13 @@ TEST_F(ApplyChain, AppliesAHundredScriptsInFewRoundTrips) {
   TcpProxy proxy(database_.server().port());
   ASSERT_TRUE(begin(proxy.port()));
   const auto made = plan(many(100));
+  for (const auto& one : made.pending) ASSERT_TRUE(one.analysis.chainable);
   proxy.reset_counts();
 
   const auto done = apply_plan(made);
 
   ASSERT_TRUE(done) << done.error().message;
-  expect_exactly_once(100);
+  expect_chained_once(100);
   EXPECT_EQ(applied_.size(), 100U);
   EXPECT_LE(proxy.traffic().round_trips, 20);  // 0.2 a script
 }
@@ -35,14 +36,14 @@ TEST_F(ApplyChain, AppliesAHundredScriptsInFewRoundTrips) {
 TEST_F(ApplyChain, StopsAtTheFailedScriptWithThoseBeforeItCommitted) {
   ASSERT_TRUE(begin());
   auto scripts = many(10);
-  scripts[6].sql = "CREATE TABLE t7 (i int);\n" + witnessed("0007", "SELECT 1,\n   nonsense;");
+  scripts[6].sql = "CREATE TABLE t7 (i int);\n" + chained("0007", "SELECT 1,\n   nonsense;");
 
   const auto done = apply(scripts);
 
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().at, (Position{"0007_s.sql", 3, 4}));
   EXPECT_EQ(applied_.size(), 6U);
-  expect_exactly_once(6);
+  expect_chained_once(6);
   EXPECT_EQ(ask("SELECT to_regclass('t7') IS NULL AND to_regclass('t8') IS NULL"), "t");
   EXPECT_EQ(ask("SELECT version, status FROM dbm.history ORDER BY id DESC LIMIT 1"), "0007|failed");
 }
@@ -61,7 +62,7 @@ TEST_P(ApplyChainReplyLost, EndsWithEachScriptAppliedOnce) {
   ASSERT_TRUE(begin());
   const auto again = apply(many(8));
   ASSERT_TRUE(again) << again.error().message;
-  expect_exactly_once(8);
+  expect_chained_once(8);
 }
 INSTANTIATE_TEST_SUITE_P(Commits, ApplyChainReplyLost, ::testing::Values(1, 2, 5, 8));
 
@@ -77,7 +78,7 @@ TEST_P(ApplyChainCut, EndsWithEachScriptAppliedOnceWhereverTheBytesEnd) {
   ASSERT_TRUE(begin());
   const auto again = apply(many(8));
   ASSERT_TRUE(again) << again.error().message;
-  expect_exactly_once(8);
+  expect_chained_once(8);
 }
 INSTANTIATE_TEST_SUITE_P(Bytes, ApplyChainCut, ::testing::Values(50, 300, 900, 1500, 2600, 4000, 6000, 8000));
 
@@ -87,7 +88,7 @@ TEST_F(ApplyChain, GoesOnFromTheScriptWhoseLockWasNotFree) {
   Session reader(database_.address());
   reader("BEGIN; SELECT * FROM busy");
   auto scripts = many(5);
-  scripts[2].sql = witnessed("0003", "ALTER TABLE busy ADD COLUMN j int;");
+  scripts[2].sql = chained("0003", "ALTER TABLE busy ADD COLUMN j int;");
   bool released = false;
   on_progress_ = [&](const migration::Progress& told) {
     if (told.message.find("WaitingForLock") == std::string::npos || released) return;
@@ -106,7 +107,7 @@ TEST_F(ApplyChain, GoesOnFromTheScriptWhoseLockWasNotFree) {
 
   ASSERT_TRUE(done) << done.error().message;
   EXPECT_TRUE(released);
-  expect_exactly_once(5);
+  expect_chained_once(5);
 }
 
 TEST_F(ApplyChain, GivesUpWaitingForALockAtTheCallersDeadline) {
@@ -114,14 +115,14 @@ TEST_F(ApplyChain, GivesUpWaitingForALockAtTheCallersDeadline) {
   change("CREATE TABLE busy (i int); ALTER TABLE busy OWNER TO app");
   Session reader(database_.address());
   reader("BEGIN; SELECT * FROM busy");
-  const auto made = plan({{"0001_a.sql", witnessed("0001", "ALTER TABLE busy ADD COLUMN j int;")}});
+  const auto made = plan({{"0001_a.sql", chained("0001", "ALTER TABLE busy ADD COLUMN j int;")}});
 
   const auto done = apply_plan(made, Deadline::after(std::chrono::milliseconds{900}));
 
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().reason == "WaitingForLock" || done.error().cause == "Timeout", true)
       << done.error().message;
-  expect_exactly_once(0);
+  expect_chained_once(0);
 }
 
 TEST_F(ApplyChain, DoesNotCountTheWaitForALockAgainstApplyDeadline) {
@@ -135,11 +136,11 @@ TEST_F(ApplyChain, DoesNotCountTheWaitForALockAgainstApplyDeadline) {
     if (told.message.find("WaitingForLock") != std::string::npos && ++waits == 2) reader("COMMIT");
   };
 
-  const auto done = apply({{"0001_a.sql", witnessed("0001", "ALTER TABLE busy ADD COLUMN j int;")}});
+  const auto done = apply({{"0001_a.sql", chained("0001", "ALTER TABLE busy ADD COLUMN j int;")}});
 
   ASSERT_TRUE(done) << done.error().message;
   EXPECT_GE(waits, 2);
-  expect_exactly_once(1);
+  expect_chained_once(1);
 }
 
 }  // namespace

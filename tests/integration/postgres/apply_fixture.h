@@ -28,6 +28,12 @@ inline std::string witnessed(const std::string& version, const std::string& sql)
          "', pg_current_xact_id(), pg_backend_pid());\nUPDATE canary SET v = v * 2 + 1;\n";
 }
 
+/// The witness alone, for scripts that go in a chain.
+inline std::string chained(const std::string& version, const std::string& sql) {
+  return sql + "\nINSERT INTO witness (version, xid, pid) VALUES ('" + version +
+         "', pg_current_xact_id(), pg_backend_pid());\n";
+}
+
 class ApplyTest : public DatabaseTest {
  protected:
   ApplyTest() {
@@ -76,8 +82,9 @@ class ApplyTest : public DatabaseTest {
     return made;
   }
 
-  Result<> apply_plan(const migration::Plan& plan, Deadline deadline = Deadline::after(std::chrono::seconds{60}),
-                 const std::stop_token& stop = {}) {
+  Result<> apply_plan(const migration::Plan& plan,
+                      Deadline deadline = Deadline::after(std::chrono::seconds{60}),
+                      const std::stop_token& stop = {}) {
     applied_.clear();
     progress_.clear();
     return postgres::apply_pending(
@@ -95,6 +102,14 @@ class ApplyTest : public DatabaseTest {
 
   std::string statuses() {
     return ask("SELECT version, status, finished IS NOT NULL FROM dbm.history ORDER BY id");
+  }
+  /// The same without the canary, which no chain may carry: an UPDATE can take any time.
+  void expect_chained_once(int scripts) {
+    EXPECT_EQ(ask("SELECT count(*) FROM witness w JOIN dbm.history h ON h.version = w.version AND h.status = "
+                  "'applied' AND "
+                  "h.finished IS NOT NULL AND h.xmin = w.xid::xid"),
+              std::to_string(scripts));
+    EXPECT_EQ(ask("SELECT count(*) FROM witness"), std::to_string(scripts));
   }
   /// I1 and O3: one witness per applied row, of the very transaction that wrote the row; the canary counts
   /// them.

@@ -60,7 +60,6 @@ INSTANTIATE_TEST_SUITE_P(
         Hostile{"ExecutesCommit", "DO $$BEGIN EXECUTE 'COMMIT'; END$$", false, "0A000"},
         Hostile{"CommitsOpenly", "COMMIT", false, "MG003"},
         Hostile{"CommitsAndBeginsAnew", "COMMIT; BEGIN", false, "MG003"},
-        Hostile{"PreparesTheTransaction", "PREPARE TRANSACTION 'x'", false, "55000"},
         Hostile{"RollsBack", "ROLLBACK; SELECT 1", false, "MG003"},
         Hostile{"HoldsACursor", "DECLARE c CURSOR WITH HOLD FOR SELECT CURRENT_USER", true},
         Hostile{"DefersATrigger",
@@ -88,6 +87,23 @@ INSTANTIATE_TEST_SUITE_P(
                 "MG003"},
         Hostile{"MovesTheFence", "UPDATE dbm.fence SET run = NULL", false, "MG001"}),
     [](const auto& one) { return one.param.name; });
+
+class RefusedAsText : public ::testing::TestWithParam<const char*> {};
+TEST_P(RefusedAsText, NeverReachesTheServer) {
+  auto set = script::read_set(
+      {script::text_of("0001_a.sql", std::string("SELECT 1;\n") + GetParam() + ";\nSELECT 2;")}, {});
+  ASSERT_TRUE(set);
+
+  const auto analysis = script::analyse(set->scripts[0]);
+
+  ASSERT_FALSE(analysis);
+  EXPECT_EQ(analysis.error().reason, "SourceInvalid");
+  EXPECT_EQ(analysis.error().cause, "TransactionControl");
+  EXPECT_EQ(analysis.error().at.line, 2);
+}
+INSTANTIATE_TEST_SUITE_P(All, RefusedAsText,
+                         ::testing::Values("COMMIT", "ROLLBACK", "PREPARE TRANSACTION 'x'", "DISCARD ALL",
+                                           "SELECT pg_advisory_unlock_all()"));
 
 TEST_F(ApplyTest, AnAppliedRowThatWasNeverClosedNeedsAPerson) {
   ASSERT_TRUE(begin());
