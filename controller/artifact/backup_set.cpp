@@ -1,5 +1,6 @@
 #include "artifact/backup_set.h"
 
+#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <ctime>
 #include <tuple>

@@ -1,5 +1,6 @@
 #include "artifact/manifest.h"
 
+#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <array>
 #include <cctype>

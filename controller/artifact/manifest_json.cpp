@@ -1,5 +1,6 @@
 #include "artifact/manifest_json.h"
 
+#include <nlohmann/json.hpp>
 #include <openssl/crypto.h>
 
 #include <set>

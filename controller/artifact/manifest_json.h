@@ -1,7 +1,7 @@
 #pragma once
 /// Strict JSON for the small files of a set. Private to the room.
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 

@@ -1,5 +1,6 @@
 // The reading half of backup_set.h: loading and listing sets, and the results of their verifications.
 
+#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <map>
 

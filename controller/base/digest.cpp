@@ -112,7 +112,7 @@ std::string format_uuid(std::string bytes, unsigned char version) {
   bytes[6] = static_cast<char>((bytes[6] & 0x0f) | (version << 4));
   bytes[8] = static_cast<char>((bytes[8] & 0x3f) | 0x80);
   std::string text = to_hex({reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()});
-  for (const std::size_t at : {20, 16, 12, 8}) text.insert(at, "-");
+  for (const std::size_t at : {20, 16, 12, 8}) text.insert(at, 1, '-');
   return text;
 }
 
