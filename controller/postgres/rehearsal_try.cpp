@@ -7,6 +7,7 @@
 #include "postgres/checks.h"
 #include "postgres/execution.h"
 #include "postgres/lost_objects.h"
+#include "postgres/rehearsal_queries.h"
 #include "postgres/script_position.h"
 #include "postgres/transaction.h"
 
@@ -22,21 +23,6 @@ constexpr milliseconds kChecksBudget{200};
 /// With many statements the locks are looked at less often: each look reads all that are held.
 constexpr std::int64_t kLooksInARow = 200;
 constexpr std::int64_t kLookEvery = 50;
-
-constexpr const char* kFiles = R"sql(
-SELECT c.oid, c.relfilenode FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'm', 'i', 'I', 'S', 'v', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND n.nspname <> 
-)sql";
-
-// Only relations of users; the caller drops those that did not exist before.
-constexpr const char* kLocks = R"sql(
-SELECT l.mode, n.nspname OPERATOR(pg_catalog.||) '.' OPERATOR(pg_catalog.||) c.relname, c.oid, c.relfilenode
-FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) l.relation
-JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-WHERE l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() AND l.locktype OPERATOR(pg_catalog.=) 'relation' AND l.granted
-  AND n.nspname OPERATOR(pg_catalog.!~) '^(?!pg_|information_schema$)'
-ORDER BY 2, 1
-)sql";
 
 /// Ends a wait when the time for holding locks is up, at the deadline, or when asked to stop.
 class RehearsalPatience final : public Patience {
