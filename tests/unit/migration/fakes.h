@@ -2,6 +2,7 @@
 /// A ledger in memory behind Engine, objects in a map: just enough to walk the passes. The real parts are met
 /// in the integration tests.
 
+#include <array>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -60,6 +61,8 @@ struct FakeDatabase {
   Inspection now = database_with({});
   std::optional<Error> apply_fails;  ///< at the second script
   std::optional<Error> begin_fails;
+  std::string dump_bytes;    ///< empty: dumping fails
+  int damaged_archives = 0;  ///< so many of the next archives cannot be read
   int failing_checks = 0;
   int runs = 0, dumps = 0, rehearsals = 0;
 };
@@ -85,10 +88,13 @@ class FakeRun final : public EngineRun {
     return {};
   }
   [[nodiscard]] const RunRow& row() const override { return *database_.now.last_run; }
-  Result<DumpFacts> dump(bool, const DumpSink&, Deadline, const std::stop_token&,
+  Result<DumpFacts> dump(bool, const DumpSink& sink, Deadline, const std::stop_token&,
                          const ProgressSink&) override {
     ++database_.dumps;
-    return Error{ErrorKind::Terminal, "BackupFailed", "no dump here", "ProducerFailed"};
+    if (database_.dump_bytes.empty())
+      return Error{ErrorKind::Terminal, "BackupFailed", "no dump here", "ProducerFailed"};
+    if (const auto taken = sink(database_.dump_bytes); !taken) return taken.error();
+    return DumpFacts{.json = R"({"serverVersion":150018,"tables":[]})", .tables = {}};
   }
   Result<Rehearsal> rehearse(const Plan& plan, Deadline, const std::stop_token&,
                              const ProgressSink&) override {
@@ -175,9 +181,16 @@ class FakeEngine final : public Engine {
                    const std::stop_token&, const ProgressSink&) override {
     return {};
   }
-  Result<std::vector<std::string>> read_archive(int,
-                                                const std::function<Result<std::size_t>(std::span<char>)>&,
-                                                Deadline, const std::stop_token&) override {
+  Result<std::vector<std::string>> read_archive(
+      int, const std::function<Result<std::size_t>(std::span<char>)>& read, Deadline,
+      const std::stop_token&) override {
+    std::array<char, 4096> buffer{};
+    for (auto got = read(buffer);; got = read(buffer)) {
+      if (!got) return got.error();
+      if (*got == 0) break;
+    }
+    if (database.damaged_archives-- > 0)
+      return Error{ErrorKind::Terminal, "BackupFailed", "pg_restore refuses it", "BackupCorrupt"};
     return std::vector<std::string>{};
   }
 
