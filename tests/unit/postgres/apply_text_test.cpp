@@ -44,9 +44,9 @@ TEST_P(ReadIndexStatement, TakesTheHeadApart) {
 INSTANTIATE_TEST_SUITE_P(
     Heads, ReadIndexStatement,
     ::testing::Values(
-        IndexCase{"CREATE INDEX CONCURRENTLY i ON t (a)", "i", "t", " (a)"},
-        IndexCase{"create unique index concurrently if not exists \"I x\" on only s.\"T\"\"q\" using gin(a)",
-                  "\"I x\"", "s.\"T\"\"q\"", " using gin(a)"},
+        IndexCase{"CREATE INDEX CONCURRENTLY i ON t (a)", "i", "t", "(a)"},
+        IndexCase{"create unique index concurrently if not exists \"I x\" on only s.\"T\"\"q\"using gin(a)",
+                  "\"I x\"", "s.\"T\"\"q\"", "using gin(a)"},
         IndexCase{"CREATE /* a /* b */ c */ INDEX -- here\n CONCURRENTLY i ON t(a) WHERE b", "i", "t",
                   "(a) WHERE b"},
         IndexCase{"CREATE INDEX CONCURRENTLY ON t (a)", "", "", ""},
