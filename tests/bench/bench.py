@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ import time
 
 from testbed import PG_BIN, ROOT, Run, Server, SlowLink, cache, machine, median, timed
 
-DBM = ROOT / "build" / "dbm"
+DBM = pathlib.Path(os.environ.get("DBM") or ROOT / "build" / "dbm")
 TREE = ROOT / "build" / "bench"
 GOOSE = ("goose", "github.com/pressly/goose/v3/cmd/goose@v3.30.0",
          "no_clickhouse no_libsql no_mssql no_mysql no_sqlite3 no_vertica no_ydb no_duckdb no_spanner")
@@ -268,6 +269,7 @@ def main():
     parser.add_argument("--only", action="append", default=[], metavar="WORD")
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped then too
     programs = build_programs()
     print(machine())
     print(f"{'work':46} {'dbm':>10} {'psql':>11} {'ratio':>6} {'MiB':>7}  {'goal':28} others, as ratio to psql")
