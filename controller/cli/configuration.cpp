@@ -21,7 +21,8 @@ class Reader {
       : value_(value), positions_(positions), pointer_(std::move(pointer)) {}
 
   /// Calls the reader of each member that is there; a member without one is UnknownField.
-  Result<> read(const std::map<std::string, std::function<Result<>(const Reader&)>, std::less<>>& members) const {
+  Result<> read(
+      const std::map<std::string, std::function<Result<>(const Reader&)>, std::less<>>& members) const {
     if (!value_.is_object()) return refuse("must be a mapping");
     for (const auto& [key, value] : value_.items()) {
       const Reader member{value, positions_, pointer_ + "/" + key};
@@ -33,7 +34,8 @@ class Reader {
   }
 
   Result<> text(std::string& to) const {
-    if (!value_.is_string() || value_.get_ref<const std::string&>().empty()) return refuse("must be a string, not empty");
+    if (!value_.is_string() || value_.get_ref<const std::string&>().empty())
+      return refuse("must be a string, not empty");
     to = value_.get<std::string>();
     return {};
   }
@@ -55,7 +57,8 @@ class Reader {
     return {};
   }
   [[nodiscard]] Error refuse(const std::string& what, const char* cause = "InvalidValue") const {
-    Error error{ErrorKind::Terminal, "InvalidSpec", (pointer_.empty() ? "the document" : field()) + " " + what, cause};
+    Error error{ErrorKind::Terminal, "InvalidSpec",
+                (pointer_.empty() ? "the document" : field()) + " " + what, cause};
     const auto at = positions_.find(pointer_);
     if (at != positions_.end()) error.at = at->second;
     return error;
@@ -91,8 +94,10 @@ Result<> read_encryption(const Reader& reader, StoreEncryption& to) {
   if (!done) return done;
   if (mode == "None" && to.secret_name.empty())
     return to.waived_reason.empty() ? Result<>{reader.refuse("needs a reason with mode None")} : Result<>{};
-  if (!mode.empty() || !to.waived_reason.empty()) return reader.refuse("must be {keySecretRef} or {mode: None, reason}");
-  if (to.secret_name.empty() || to.secret_key.empty()) return reader.refuse("must have keySecretRef {name, key}");
+  if (!mode.empty() || !to.waived_reason.empty())
+    return reader.refuse("must be {keySecretRef} or {mode: None, reason}");
+  if (to.secret_name.empty() || to.secret_key.empty())
+    return reader.refuse("must have keySecretRef {name, key}");
   return {};
 }
 
@@ -103,8 +108,15 @@ Result<> read_stores(const Reader& reader, std::vector<StoreConfiguration>& to) 
     bool encrypted = false;
     const Reader entry{value, reader.positions(), reader.pointer() + "/" + name};
     const auto done = entry.read({
-        {"directory", [&](const Reader& d) { return d.read({{"path", [&](const Reader& r) { return r.text(store.directory); }}}); }},
-        {"encryption", [&](const Reader& r) { encrypted = true; return read_encryption(r, store.encryption); }},
+        {"directory",
+         [&](const Reader& d) {
+           return d.read({{"path", [&](const Reader& r) { return r.text(store.directory); }}});
+         }},
+        {"encryption",
+         [&](const Reader& r) {
+           encrypted = true;
+           return read_encryption(r, store.encryption);
+         }},
     });
     if (!done) return done;
     if (store.directory.empty()) return entry.refuse("must have directory {path}");
@@ -121,17 +133,22 @@ Result<> read_log(const Reader& reader, std::string& level, std::string& format)
 }
 
 Result<log::Level> level_of(const std::string& word) {
-  static const std::map<std::string, log::Level, std::less<>> kLevels{
-      {"debug", log::Level::Debug}, {"info", log::Level::Info}, {"warning", log::Level::Warning}, {"error", log::Level::Error}};
+  static const std::map<std::string, log::Level, std::less<>> kLevels{{"debug", log::Level::Debug},
+                                                                      {"info", log::Level::Info},
+                                                                      {"warning", log::Level::Warning},
+                                                                      {"error", log::Level::Error}};
   const auto found = kLevels.find(word);
   if (found == kLevels.end())
-    return Error{ErrorKind::Terminal, "InvalidSpec", "log.level must be debug, info, warning or error", "InvalidValue"};
+    return Error{ErrorKind::Terminal, "InvalidSpec", "log.level must be debug, info, warning or error",
+                 "InvalidValue"};
   return found->second;
 }
 
 Result<std::string> read_file(const std::string& path) {
   std::ifstream file{path, std::ios::binary};
-  if (!file) return Error{ErrorKind::Terminal, "InvalidSpec", "cannot read the configuration file " + path, "NotFound"};
+  if (!file)
+    return Error{ErrorKind::Terminal, "InvalidSpec", "cannot read the configuration file " + path,
+                 "NotFound"};
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
@@ -144,7 +161,8 @@ Result<> read_file_into(const std::string& path, Configuration& to, std::string&
   const auto documents = yaml::parse(*text, path);
   if (!documents) return documents.error();
   if (documents->size() != 1)
-    return Error{ErrorKind::Terminal, "InvalidSpec", path + " must hold one OperatorConfiguration", "InvalidValue"};
+    return Error{ErrorKind::Terminal, "InvalidSpec", path + " must hold one OperatorConfiguration",
+                 "InvalidValue"};
   const auto& document = documents->front();
   return Reader{*document.value, document.positions, ""}.read({
       {"apiVersion", [](const Reader& r) { return r.word("config.dbmigration.dev/v1alpha1"); }},
@@ -163,7 +181,8 @@ Result<> read_file_into(const std::string& path, Configuration& to, std::string&
 Result<std::pair<std::string, std::string>> split_flag(const std::string& flag, const std::string& text) {
   const auto equals = text.find('=');
   if (equals == std::string::npos || equals == 0 || equals + 1 == text.size())
-    return Error{ErrorKind::Terminal, "InvalidSpec", flag + " must be NAME=VALUE, such as default=/srv/backups", "InvalidValue"};
+    return Error{ErrorKind::Terminal, "InvalidSpec",
+                 flag + " must be NAME=VALUE, such as default=/srv/backups", "InvalidValue"};
   return std::pair{text.substr(0, equals), text.substr(equals + 1)};
 }
 
@@ -172,14 +191,17 @@ Result<> add_flag_stores(const Options& options, Configuration& to) {
     const auto flag = split_flag("--store", text);
     if (!flag) return flag.error();
     std::erase_if(to.stores, [&](const auto& store) { return store.name == flag->first; });
-    to.stores.push_back({flag->first, std::filesystem::absolute(flag->second).lexically_normal().string(), {}});
+    to.stores.push_back(
+        {flag->first, std::filesystem::absolute(flag->second).lexically_normal().string(), {}});
   }
   for (const std::string& text : options.store_keys) {
     const auto flag = split_flag("--store-key", text);
     if (!flag) return flag.error();
-    const auto store = std::find_if(to.stores.begin(), to.stores.end(), [&](const auto& s) { return s.name == flag->first; });
+    const auto store = std::find_if(to.stores.begin(), to.stores.end(),
+                                    [&](const auto& s) { return s.name == flag->first; });
     if (store == to.stores.end() || !flag->second.starts_with('@'))
-      return Error{ErrorKind::Terminal, "InvalidSpec", "--store-key must be NAME=@FILE, with a store of that name", "InvalidValue"};
+      return Error{ErrorKind::Terminal, "InvalidSpec",
+                   "--store-key must be NAME=@FILE, with a store of that name", "InvalidValue"};
     store->encryption = {};
     store->encryption.key_file = flag->second.substr(1);
   }

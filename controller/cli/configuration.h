@@ -1,6 +1,6 @@
 #pragma once
-/// The operator's configuration (kind OperatorConfiguration, config.dbmigration.dev/v1alpha1): from a file, then what
-/// the environment and flags say over it.
+/// The operator's configuration (kind OperatorConfiguration, config.dbmigration.dev/v1alpha1): from a file,
+/// then what the environment and flags say over it.
 
 #include <optional>
 #include <string>
@@ -14,9 +14,10 @@ namespace dbm::cli {
 
 /// Where a store's keys come from; at most one of the three is set.
 struct StoreEncryption {
-  std::string secret_name, secret_key;  ///< keySecretRef: this entry encrypts, every entry of the Secret decrypts
-  std::string key_file;                 ///< --store-key
-  std::string waived_reason;            ///< encryption: {mode: None, reason}
+  std::string secret_name,
+      secret_key;             ///< keySecretRef: this entry encrypts, every entry of the Secret decrypts
+  std::string key_file;       ///< --store-key
+  std::string waived_reason;  ///< encryption: {mode: None, reason}
 };
 
 struct StoreConfiguration {
@@ -31,7 +32,8 @@ struct Configuration {
   std::vector<std::string> allowed_hosts;
   std::string source_root;
   std::string pg_binaries = "/usr/lib/postgresql/%/bin";
-  log::Level log_level = log::Level::Warning;  ///< progress has its own lines; a log on top of it is asked for
+  log::Level log_level =
+      log::Level::Warning;  ///< progress has its own lines; a log on top of it is asked for
   log::Format log_format = log::Format::Text;
 };
 

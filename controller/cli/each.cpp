@@ -13,7 +13,8 @@ ExitCode for_each_object(const Options& options, const std::function<ExitCode(co
   if (!wiring) return report(wiring.error());
   const auto objects = (*wiring)->migrations();
   if (!objects) return report(objects.error());
-  migration::Reconciler reconciler{(*wiring)->surroundings(), progress ? progress : [](const migration::Progress&) {}};
+  migration::Reconciler reconciler{(*wiring)->surroundings(),
+                                   progress ? progress : [](const migration::Progress&) {}};
   ExitCode code = kDone;
   for (const auto& object : *objects) {
     if ((*wiring)->stop().stop_requested()) return worst(code, kFailed);

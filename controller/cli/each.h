@@ -27,8 +27,8 @@ struct Desk {
   }
 };
 
-/// Calls `verb` for each DatabaseMigration of -f in file order, and goes on with the next after a failure, unless
-/// asked to stop. `progress`: where runs report to.
+/// Calls `verb` for each DatabaseMigration of -f in file order, and goes on with the next after a failure,
+/// unless asked to stop. `progress`: where runs report to.
 ExitCode for_each_object(const Options& options, const std::function<ExitCode(const Desk&)>& verb,
                          const migration::ProgressSink& progress = {});
 

@@ -16,7 +16,8 @@ namespace {
 
 /// Characters a terminal shows: UTF-8 continuation bytes take no column.
 std::size_t shown_width(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
 void write_all(int file, const std::string& text) {
@@ -52,14 +53,16 @@ std::string Table::text() const {
 void print(const std::string& text) { write_all(STDOUT_FILENO, redact::scrub(text)); }
 
 void print(const nlohmann::ordered_json& value, Output output) {
-  print(output == Output::Yaml ? yaml::emit(value)
-                               : value.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  print(output == Output::Yaml
+            ? yaml::emit(value)
+            : value.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
 }
 
 void complain(const Error& error) {
   const std::string where = to_string(error.at);
   std::string text = "dbm: " + (where.empty() ? "" : where + ": ") + error.message;
-  if (!error.sqlstate.empty() && error.message.find(error.sqlstate) == std::string::npos) text += " (SQLSTATE " + error.sqlstate + ")";
+  if (!error.sqlstate.empty() && error.message.find(error.sqlstate) == std::string::npos)
+    text += " (SQLSTATE " + error.sqlstate + ")";
   text += " [" + error.failure_reason() + "]\n";
   if (!error.remedy.empty()) text += "     " + error.remedy + "\n";
   write_all(STDERR_FILENO, redact::scrub(text));
@@ -70,13 +73,16 @@ ExitCode exit_code_of(const Error& error) {
   if (error.reason == "AwaitingApproval" || error.reason == "ManualInterventionRequired") return kNeedsPerson;
   if (error.reason == "ValidationFailed") return kCheckFailed;
   if (error.reason == "WaitingForReference") return kFailed;
-  if (error.kind == ErrorKind::Transient || error.kind == ErrorKind::Waiting || error.kind == ErrorKind::InDoubt) return kTimedOut;
+  if (error.kind == ErrorKind::Transient || error.kind == ErrorKind::Waiting ||
+      error.kind == ErrorKind::InDoubt)
+    return kTimedOut;
   return kFailed;
 }
 
 ExitCode worst(ExitCode a, ExitCode b) {
   constexpr std::array kFromWorst{kUsage, kFailed, kCheckFailed, kNeedsPerson, kTimedOut, kDone};
-  return *std::find_if(kFromWorst.begin(), kFromWorst.end(), [&](ExitCode code) { return code == a || code == b; });
+  return *std::find_if(kFromWorst.begin(), kFromWorst.end(),
+                       [&](ExitCode code) { return code == a || code == b; });
 }
 
 std::string people_duration(std::int64_t millis) {

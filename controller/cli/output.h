@@ -22,7 +22,8 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-/// Writes to standard output, scrubbed. An error of writing (a closed pipe, a full disk) ends the program with kFailed.
+/// Writes to standard output, scrubbed. An error of writing (a closed pipe, a full disk) ends the program
+/// with kFailed.
 void print(const std::string& text);
 /// As JSON or YAML.
 void print(const nlohmann::ordered_json& value, Output output);
@@ -31,7 +32,8 @@ void complain(const Error& error);
 
 /// The exit code of API.md part 4 for what a pass ended with.
 ExitCode exit_code_of(const Error& error);
-/// The worst of two: usage before failure before a failed check before a person before a time-out before done.
+/// The worst of two: usage before failure before a failed check before a person before a time-out before
+/// done.
 ExitCode worst(ExitCode a, ExitCode b);
 
 /// "1.2 s", "340 ms", "3 min 20 s".

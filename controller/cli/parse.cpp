@@ -63,22 +63,31 @@ constexpr const char* kCreateHelp =
 
 /// Options that name the objects and what they need, alike for every verb that takes -f.
 void add_object_options(CLI::App& app, Options& to, bool required) {
-  auto* files = app.add_option("-f,--filename", to.files, "Manifest file or folder; may be given several times")
-                    ->type_name("PATH")
-                    ->envname("DBM_FILENAME");
+  auto* files =
+      app.add_option("-f,--filename", to.files, "Manifest file or folder; may be given several times")
+          ->type_name("PATH")
+          ->envname("DBM_FILENAME");
   if (required) files->required();
-  app.add_option("--secret", to.secrets, "A Secret's entry: NAME=KEY:@FILE or NAME=KEY:env:VAR")->type_name("ENTRY");
-  app.add_option("--source-root", to.source_root, "Folder that source.directory may not leave (default: the version-control root)")
+  app.add_option("--secret", to.secrets, "A Secret's entry: NAME=KEY:@FILE or NAME=KEY:env:VAR")
+      ->type_name("ENTRY");
+  app.add_option("--source-root", to.source_root,
+                 "Folder that source.directory may not leave (default: the version-control root)")
       ->type_name("DIR")
       ->envname("DBM_SOURCE_ROOT");
-  app.add_option("--status-dir", to.status_dir, "Where NAME.status.yaml is written (default: beside the manifest)")
+  app.add_option("--status-dir", to.status_dir,
+                 "Where NAME.status.yaml is written (default: beside the manifest)")
       ->type_name("DIR")
       ->envname("DBM_STATUS_DIR");
 }
 
 void add_configuration_options(CLI::App& app, Options& to) {
-  app.add_option("--config", to.config, "OperatorConfiguration file")->type_name("FILE")->envname("DBM_CONFIG");
-  app.add_option("--store", to.stores, "A backup store: NAME=DIR")->type_name("NAME=DIR")->delimiter(',')->envname("DBM_STORE");
+  app.add_option("--config", to.config, "OperatorConfiguration file")
+      ->type_name("FILE")
+      ->envname("DBM_CONFIG");
+  app.add_option("--store", to.stores, "A backup store: NAME=DIR")
+      ->type_name("NAME=DIR")
+      ->delimiter(',')
+      ->envname("DBM_STORE");
   app.add_option("--store-key", to.store_keys, "A store's encryption key, 32 bytes raw or base64: NAME=@FILE")
       ->type_name("NAME=@FILE")
       ->delimiter(',')
@@ -90,16 +99,21 @@ void add_configuration_options(CLI::App& app, Options& to) {
   app.add_option("--pg-binaries", to.pg_binaries, "Folder of pg_dump and pg_restore, % is the major version")
       ->type_name("DIR")
       ->envname("DBM_PG_BINARIES");
-  app.add_flag_callback("--allow-superuser", [&to] { to.allow_superuser = true; },
-                        "Accept a login that is superuser or BYPASSRLS (a script can then do anything)");
+  app.add_flag_callback(
+         "--allow-superuser", [&to] { to.allow_superuser = true; },
+         "Accept a login that is superuser or BYPASSRLS (a script can then do anything)")
+      ->envname("DBM_ALLOW_SUPERUSER");
   app.add_option("--log-level", to.log_level, "debug, info, warning or error")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->envname("DBM_LOG_LEVEL");
-  app.add_option("--log-format", to.log_format, "text or json")->check(CLI::IsMember({"text", "json"}))->envname("DBM_LOG_FORMAT");
+  app.add_option("--log-format", to.log_format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->envname("DBM_LOG_FORMAT");
 }
 
 void add_output_option(CLI::App& app, Options& to) {
-  static const std::map<std::string, Output> kFormats{{"table", Output::Table}, {"json", Output::Json}, {"yaml", Output::Yaml}};
+  static const std::map<std::string, Output> kFormats{
+      {"table", Output::Table}, {"json", Output::Json}, {"yaml", Output::Yaml}};
   app.add_option("-o,--output", to.output, "table, json or yaml")
       ->transform(CLI::CheckedTransformer(kFormats).description(""))
       ->type_name("FORMAT");
@@ -111,7 +125,8 @@ void add_timeout_option(CLI::App& app, Options& to) {
     if (!span) throw CLI::ValidationError("--timeout", span.error().message);
     to.timeout = *span;
   };
-  app.add_option_function<std::string>("--timeout", read, "How long to wait and retry, such as 90s or 1h; 0s: for ever")
+  app.add_option_function<std::string>("--timeout", read,
+                                       "How long to wait and retry, such as 90s or 1h; 0s: for ever")
       ->type_name("DURATION")
       ->default_str("10m")
       ->envname("DBM_TIMEOUT");
@@ -135,18 +150,22 @@ CLI::App* add_object_verb(CLI::App& parent, Options& to, const VerbHelp& help) {
 }
 
 void add_apply(CLI::App& root, Options& to) {
-  CLI::App* app = add_object_verb(root, to, {"apply", "Take each database where its manifest says", kApplyHelp});
-  app->add_flag("--take-over", to.take_over, "Accept another owner of the ledger, or a database whose identity changed");
+  CLI::App* app =
+      add_object_verb(root, to, {"apply", "Take each database where its manifest says", kApplyHelp});
+  app->add_flag("--take-over", to.take_over,
+                "Accept another owner of the ledger, or a database whose identity changed");
   app->add_flag("-q,--quiet", to.quiet, "No progress on standard error");
 }
 
 void add_resolve(CLI::App& root, Options& to) {
-  CLI::App* app = add_object_verb(root, to, {"resolve", "Say what became of a script whose outcome is unknown", kResolveHelp});
+  CLI::App* app = add_object_verb(
+      root, to, {"resolve", "Say what became of a script whose outcome is unknown", kResolveHelp});
   const auto read = [&to](const std::string& text) {
     const auto equals = text.rfind('=');
     const std::string outcome = equals == std::string::npos ? "" : text.substr(equals + 1);
     if (outcome != "applied" && outcome != "pending")
-      throw CLI::ValidationError("VERSION=applied|pending", "must end in =applied or =pending, such as 0042=applied");
+      throw CLI::ValidationError("VERSION=applied|pending",
+                                 "must end in =applied or =pending, such as 0042=applied");
     to.resolve_version = text.substr(0, equals);
     to.resolve_applied = outcome == "applied";
   };
@@ -158,18 +177,22 @@ void add_resolve(CLI::App& root, Options& to) {
 void add_backup(CLI::App& root, Options& to) {
   CLI::App* backup = root.add_subcommand("backup", "List and verify stored backups");
   backup->require_subcommand(1);
-  add_object_verb(*backup, to, {"list", "List the backups of a ledger, newest first",
-                                "Examples:\n  dbm backup list -f orders.yaml\n  dbm backup list -f orders.yaml -o json"});
-  CLI::App* verify = add_object_verb(*backup, to, {"verify", "Read a stored backup back and verify it",
-                                                   "Examples:\n  dbm backup verify -f orders.yaml          the newest\n"
-                                                   "  dbm backup verify 0042-pre-20261125T120000Z-4f2a -f orders.yaml --level Decode"});
+  add_object_verb(*backup, to,
+                  {"list", "List the backups of a ledger, newest first",
+                   "Examples:\n  dbm backup list -f orders.yaml\n  dbm backup list -f orders.yaml -o json"});
+  CLI::App* verify =
+      add_object_verb(*backup, to,
+                      {"verify", "Read a stored backup back and verify it",
+                       "Examples:\n  dbm backup verify -f orders.yaml          the newest\n"
+                       "  dbm backup verify 0042-pre-20261125T120000Z-4f2a -f orders.yaml --level Decode"});
   verify->add_option("id", to.backup_id, "Which backup (default: the newest)")->type_name("ID");
   verify->add_option("--level", to.verify_level, "Checksum, Decode or Structure (default)")
       ->check(CLI::IsMember({"Checksum", "Decode", "Structure"}));
 }
 
 void add_restore(CLI::App& root, Options& to) {
-  CLI::App* app = add_object_verb(root, to, {"restore", "Restore a backup into a new database and compare", kRestoreHelp});
+  CLI::App* app = add_object_verb(
+      root, to, {"restore", "Restore a backup into a new database and compare", kRestoreHelp});
   app->add_option("id", to.backup_id, "Which backup (default: the newest verified)")->type_name("ID");
   app->add_option("--into", to.into, "The database to create")->required()->type_name("NEWDATABASE");
 }
@@ -178,8 +201,10 @@ void add_create(CLI::App& root, Options& to) {
   CLI::App* app = root.add_subcommand("create", "Write a new script with a version of its own");
   app->footer(kCreateHelp);
   app->add_option("name", to.name, "A short name: letters, digits, _ and -")->required()->type_name("NAME");
-  app->add_option("description", to.description, "One line for the head of the file")->type_name("DESCRIPTION");
-  app->add_option("--dir", to.directory, "The folder (default: source.directory of -f, else this one)")->type_name("DIR");
+  app->add_option("description", to.description, "One line for the head of the file")
+      ->type_name("DESCRIPTION");
+  app->add_option("--dir", to.directory, "The folder (default: source.directory of -f, else this one)")
+      ->type_name("DIR");
   app->add_flag("--up-down", to.up_down, "A pair NAME.up.sql and NAME.down.sql");
   add_object_options(*app, to, false);
 }
@@ -187,11 +212,19 @@ void add_create(CLI::App& root, Options& to) {
 void add_verbs(CLI::App& root, Options& to) {
   add_apply(root, to);
   add_object_verb(root, to, {"plan", "Show what apply would do, and why", kPlanHelp});
-  add_object_verb(root, to, {"status", "Show where the database is", "Examples:\n  dbm status -f orders.yaml\n  dbm status -f orders.yaml -o yaml"});
-  add_object_verb(root, to, {"history", "Show every attempt of every script", "Examples:\n  dbm history -f orders.yaml --limit 20\n  dbm history -f orders.yaml -o json"})
+  add_object_verb(root, to,
+                  {"status", "Show where the database is",
+                   "Examples:\n  dbm status -f orders.yaml\n  dbm status -f orders.yaml -o yaml"});
+  add_object_verb(
+      root, to,
+      {"history", "Show every attempt of every script",
+       "Examples:\n  dbm history -f orders.yaml --limit 20\n  dbm history -f orders.yaml -o json"})
       ->add_option("--limit", to.limit, "At most so many, newest first (default: all)")
       ->check(CLI::NonNegativeNumber);
-  add_object_verb(root, to, {"validate", "Run the checks now", "Examples:\n  dbm validate -f orders.yaml\n\nChanges nothing. Exit code 4 when a check of severity Error fails."});
+  add_object_verb(root, to,
+                  {"validate", "Run the checks now",
+                   "Examples:\n  dbm validate -f orders.yaml\n\nChanges nothing. Exit code 4 when a check of "
+                   "severity Error fails."});
   add_resolve(root, to);
   add_backup(root, to);
   add_restore(root, to);
@@ -215,7 +248,9 @@ std::string verb_of(const CLI::App& root) {
 }  // namespace
 
 Parsed parse(int argc, const char* const* argv) {
-  CLI::App root{"dbm takes a database schema where a DatabaseMigration says: backup, dry run, apply, validate; each script exactly once."};
+  CLI::App root{
+      "dbm takes a database schema where a DatabaseMigration says: backup, dry run, apply, validate; each "
+      "script exactly once."};
   root.name("dbm");
   root.footer(kRootHelp);
   root.set_version_flag("--version", std::string("dbm ") + kVersion);
@@ -229,14 +264,13 @@ Parsed parse(int argc, const char* const* argv) {
     options.verb = verb_of(root);
     parsed.options = std::move(options);
   } catch (const CLI::CallForHelp&) {
-    const CLI::App* app = &root;
-    while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
-    parsed.message = app->help();
+    parsed.message = root.help();  // of the innermost verb that was named
   } catch (const CLI::CallForVersion&) {
     parsed.message = std::string("dbm ") + kVersion + "\n";
   } catch (const CLI::ParseError& error) {
     parsed.exit_code = kUsage;
-    parsed.message = std::string("dbm: ") + error.what() + "; see `dbm " + verb_of(root) + (verb_of(root).empty() ? "" : " ") + "--help`\n";
+    parsed.message = std::string("dbm: ") + error.what() + "; see `dbm " + verb_of(root) +
+                     (verb_of(root).empty() ? "" : " ") + "--help`\n";
   }
   return parsed;
 }

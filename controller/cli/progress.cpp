@@ -12,7 +12,8 @@ std::string describe(const migration::Progress& progress) {
   std::string text(to_string(progress.phase));
   text.resize(std::max<std::size_t>(text.size(), 9), ' ');
   if (!progress.script.empty()) text += " " + progress.script;
-  if (progress.of > 1) text += "  " + std::to_string(progress.statement) + " of " + std::to_string(progress.of);
+  if (progress.of > 1)
+    text += "  " + std::to_string(progress.statement) + " of " + std::to_string(progress.of);
   if (progress.percent > 0) text += "  " + std::to_string(progress.percent) + " %";
   if (!progress.message.empty()) text += "  " + progress.message;
   text.erase(text.find_last_not_of(' ') + 1);
@@ -29,7 +30,8 @@ void ProgressPrinter::show(const migration::Progress& progress) {
   if (quiet_) return;
   shown_.with([&](Shown& shown) {
     const std::string phase(to_string(progress.phase));
-    const bool new_step = phase != shown.phase || progress.script != shown.script || !progress.message.empty();
+    const bool new_step =
+        phase != shown.phase || progress.script != shown.script || !progress.message.empty();
     if (!terminal_ && !new_step) return;
     if (terminal_) {
       // A new phase starts a new line, so that the last state of each stays to be read.

@@ -37,8 +37,8 @@ constexpr std::array kVerbs{
 }  // namespace
 
 int run(int argc, const char* const* argv) {
-  // A reader that goes away shows as an error of write(), a full quota as ENOSPC's cousin EFBIG: both are handled
-  // where they happen.
+  // A reader that goes away shows as an error of write(), a full quota as ENOSPC's cousin EFBIG: both are
+  // handled where they happen.
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);
   const Parsed parsed = parse(argc, argv);
@@ -46,13 +46,15 @@ int run(int argc, const char* const* argv) {
     std::fputs(parsed.message.c_str(), parsed.exit_code == kDone ? stdout : stderr);
     return parsed.exit_code;
   }
-  const auto verb = std::find_if(kVerbs.begin(), kVerbs.end(), [&](const Verb& v) { return v.name == parsed.options->verb; });
+  const auto verb = std::find_if(kVerbs.begin(), kVerbs.end(),
+                                 [&](const Verb& v) { return v.name == parsed.options->verb; });
   return verb->run(*parsed.options);
 }
 
 #ifdef DBM_INJECTION
 ExitCode run_inject_points(const Options&) {
-  for (const auto& point : inject::all_points()) print(std::string(point.name) + (point.has_reply != 0 ? " reply\n" : "\n"));
+  for (const auto& point : inject::all_points())
+    print(std::string(point.name) + (point.has_reply != 0 ? " reply\n" : "\n"));
   return kDone;
 }
 #endif

@@ -25,13 +25,16 @@ std::string describe_database(const migration::DatabaseStatus& database) {
 }
 
 std::string describe_version(const Status& status) {
-  return (status.current_version.empty() ? "none" : status.current_version) + ", " + std::to_string(status.applied_count) +
-         " applied, " + std::to_string(status.pending_count) + " pending";
+  return (status.current_version.empty() ? "none" : status.current_version) + ", " +
+         std::to_string(status.applied_count) + " applied, " + std::to_string(status.pending_count) +
+         " pending";
 }
 
 std::string describe_plan(const migration::PlanStatus& plan) {
-  std::string text = plan.risk + ", " + std::to_string(plan.scripts) + " scripts, " + std::to_string(plan.statements) + " statements";
-  for (const std::string& effect : plan.effects) text += (&effect == &plan.effects.front() ? ": " : ", ") + effect;
+  std::string text = plan.risk + ", " + std::to_string(plan.scripts) + " scripts, " +
+                     std::to_string(plan.statements) + " statements";
+  for (const std::string& effect : plan.effects)
+    text += (&effect == &plan.effects.front() ? ": " : ", ") + effect;
   return text;
 }
 
@@ -52,7 +55,8 @@ std::string describe_checks(const migration::ChecksStatus& checks) {
   if (checks.warned > 0) text += ", " + std::to_string(checks.warned) + " warned";
   if (checks.vacuous > 0) text += ", " + std::to_string(checks.vacuous) + " vacuous";
   for (const auto& result : checks.results) {
-    if (result.result != "Passed") text += "\n              " + result.result + " " + result.name + ": " + result.message;
+    if (result.result != "Passed")
+      text += "\n              " + result.result + " " + result.name + ": " + result.message;
   }
   return text;
 }

@@ -15,14 +15,16 @@ ExitCode run_apply(const Options& options) {
     const auto done = desk.reconciler.until_settled(desk.key(), desk.deadline(), desk.stop());
     printer.finish_line();
     if (options.output == Output::Table) {
-      print(done.suspended ? desk.key().name + ": suspended, nothing was started\n" : describe(desk.object, done.status));
+      print(done.suspended ? desk.key().name + ": suspended, nothing was started\n"
+                           : describe(desk.object, done.status));
     } else {
       print(with_status(desk.object, done.status), options.output);
     }
     if (done.failure) complain(*done.failure);
     return static_cast<ExitCode>(done.exit_code);
   };
-  return for_each_object(options, apply, [&](const migration::Progress& progress) { printer.show(progress); });
+  return for_each_object(options, apply,
+                         [&](const migration::Progress& progress) { printer.show(progress); });
 }
 
 }  // namespace dbm::cli

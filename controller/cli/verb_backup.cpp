@@ -1,5 +1,6 @@
 /// `dbm backup list|verify` and `dbm restore`.
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/units.h"
@@ -19,11 +20,12 @@ std::string backups_table(const artifact::SetListing& listing) {
   Table table{{"ID", "TAKEN", "VERSION", "METHOD", "SIZE", "VERIFIED"}};
   for (const auto& set : listing.sets) {
     const auto& manifest = set.manifest;
-    table.add({manifest.id, manifest.finished_at, manifest.owner.version, manifest.method, format_bytes(manifest.artifact.bytes),
-               verified_of(set).empty() ? "no" : verified_of(set)});
+    table.add({manifest.id, manifest.finished_at, manifest.owner.version, manifest.method,
+               format_bytes(manifest.artifact.bytes), verified_of(set).empty() ? "no" : verified_of(set)});
   }
   std::string text = table.empty() ? "no backups\n" : table.text();
-  for (const auto& unreadable : listing.unreadable) text += "unreadable: " + unreadable.prefix + ": " + unreadable.error.message + "\n";
+  for (const auto& unreadable : listing.unreadable)
+    text += "unreadable: " + unreadable.prefix + ": " + unreadable.error.message + "\n";
   return text;
 }
 
@@ -40,6 +42,17 @@ nlohmann::ordered_json to_json(const artifact::SetListing& listing) {
                      {"verified", verified_of(set)}});
   }
   return {{"items", items}};
+}
+
+/// The newest backup may be a bad one: only a verified one is taken without being named.
+Result<std::string> newest_verified(const Desk& desk) {
+  const auto listing = desk.reconciler.backups(desk.key(), desk.deadline(), desk.stop());
+  if (!listing) return listing.error();
+  const auto found = std::find_if(listing->sets.begin(), listing->sets.end(),
+                                  [](const auto& set) { return set.verified().has_value(); });
+  if (found != listing->sets.end()) return found->manifest.id;
+  return Error{ErrorKind::Terminal, "BackupFailed", desk.key().name + " has no verified backup", "NotFound"}
+      .with_remedy("see `dbm backup list`, and name one");
 }
 
 artifact::Level level_of(const Options& options) {
@@ -68,10 +81,13 @@ ExitCode run_backup_verify(const Options& options) {
     if (options.backup_id.empty() && listing->sets.empty())
       return report({ErrorKind::Terminal, "BackupFailed", desk.key().name + " has no backup", "NotFound"});
     const std::string id = options.backup_id.empty() ? listing->sets.front().manifest.id : options.backup_id;
-    const auto verified = desk.reconciler.verify_backup(desk.key(), id, level_of(options), desk.deadline(), desk.stop());
+    const auto verified =
+        desk.reconciler.verify_backup(desk.key(), id, level_of(options), desk.deadline(), desk.stop());
     if (!verified) return report(verified.error());
     if (options.output != Output::Table) {
-      print({{"id", id}, {"verified", artifact::to_string(verified->level)}, {"warnings", verified->warnings}}, options.output);
+      print(
+          {{"id", id}, {"verified", artifact::to_string(verified->level)}, {"warnings", verified->warnings}},
+          options.output);
       return kDone;
     }
     print(id + ": verified: " + artifact::to_string(verified->level) + "\n");
@@ -84,14 +100,20 @@ ExitCode run_restore(const Options& options) {
   ProgressPrinter printer{options.quiet};
   const auto restore = [&](const Desk& desk) {
     if (desk.several)
-      return report({ErrorKind::Terminal, "InvalidSpec", "restore takes one DatabaseMigration; -f names several", "InvalidValue"});
-    const auto done = desk.reconciler.restore(desk.key(), options.backup_id, options.into, desk.deadline(), desk.stop());
+      return report({ErrorKind::Terminal, "InvalidSpec",
+                     "restore takes one DatabaseMigration; -f names several", "InvalidValue"});
+    const auto id =
+        options.backup_id.empty() ? newest_verified(desk) : Result<std::string>{options.backup_id};
+    if (!id) return report(id.error());
+    const auto done = desk.reconciler.restore(desk.key(), *id, options.into, desk.deadline(), desk.stop());
     printer.finish_line();
     if (!done) return report(done.error());
-    print(options.into + ": restored; row counts and content sums equal those of the backup\n");
+    print(options.into + ": restored from " + *id +
+          "; row counts and content sums equal those of the backup\n");
     return kDone;
   };
-  return for_each_object(options, restore, [&](const migration::Progress& progress) { printer.show(progress); });
+  return for_each_object(options, restore,
+                         [&](const migration::Progress& progress) { printer.show(progress); });
 }
 
 }  // namespace dbm::cli

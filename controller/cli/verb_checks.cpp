@@ -10,14 +10,16 @@ namespace {
 
 std::string checks_table(const migration::ChecksStatus& checks) {
   Table table{{"CHECK", "AT", "RESULT", "MESSAGE"}};
-  for (const auto& result : checks.results) table.add({result.name, result.at, result.result, result.message});
+  for (const auto& result : checks.results)
+    table.add({result.name, result.at, result.result, result.message});
   return table.empty() ? "no checks\n" : table.text();
 }
 
 nlohmann::ordered_json to_json(const Desk& desk, const migration::ChecksStatus& checks) {
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
   for (const auto& result : checks.results)
-    results.push_back({{"name", result.name}, {"at", result.at}, {"result", result.result}, {"message", result.message}});
+    results.push_back(
+        {{"name", result.name}, {"at", result.at}, {"result", result.result}, {"message", result.message}});
   return {{"apiVersion", "dbmigration.dev/v1alpha1"},
           {"kind", "Validation"},
           {"metadata", {{"name", desk.key().name}, {"namespace", desk.key().namespace_}}},
@@ -46,10 +48,13 @@ ExitCode run_validate(const Options& options) {
 ExitCode run_resolve(const Options& options) {
   return for_each_object(options, [&](const Desk& desk) {
     if (desk.several)
-      return report({ErrorKind::Terminal, "InvalidSpec", "resolve takes one DatabaseMigration; -f names several", "InvalidValue"});
-    const auto done = desk.reconciler.resolve(desk.key(), options.resolve_version, options.resolve_applied, desk.deadline(), desk.stop());
+      return report({ErrorKind::Terminal, "InvalidSpec",
+                     "resolve takes one DatabaseMigration; -f names several", "InvalidValue"});
+    const auto done = desk.reconciler.resolve(desk.key(), options.resolve_version, options.resolve_applied,
+                                              desk.deadline(), desk.stop());
     if (!done) return report(done.error());
-    print(options.resolve_version + (options.resolve_applied ? ": recorded as applied\n" : ": pending again\n"));
+    print(options.resolve_version +
+          (options.resolve_applied ? ": recorded as applied\n" : ": pending again\n"));
     return kDone;
   });
 }

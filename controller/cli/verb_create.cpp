@@ -21,7 +21,9 @@ namespace {
 namespace fs = std::filesystem;
 
 bool is_name(const std::string& text) {
-  const auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-'; };
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  };
   return !text.empty() && text.size() <= 100 && std::all_of(text.begin(), text.end(), fits);
 }
 
@@ -40,7 +42,8 @@ std::string head_of(const Options& options) {
 /// Writes a file that must not exist yet.
 Result<> write_new(const fs::path& path, const std::string& text) {
   const auto fail = [&](const std::string& why) {
-    return Error{ErrorKind::Terminal, "InvalidSpec", "cannot write " + path.string() + ": " + why, "InvalidValue"};
+    return Error{ErrorKind::Terminal, "InvalidSpec", "cannot write " + path.string() + ": " + why,
+                 "InvalidValue"};
   };
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (file < 0) return fail(std::generic_category().message(errno));
@@ -57,12 +60,16 @@ Result<fs::path> folder_of_manifest(const Options& options) {
   const auto objects = (*wiring)->migrations();
   if (!objects) return objects.error();
   if (objects->size() != 1)
-    return Error{ErrorKind::Terminal, "InvalidSpec", "-f must name one DatabaseMigration for create; found " + std::to_string(objects->size()), "InvalidValue"};
+    return Error{ErrorKind::Terminal, "InvalidSpec",
+                 "-f must name one DatabaseMigration for create; found " + std::to_string(objects->size()),
+                 "InvalidValue"};
   const auto& object = objects->front();
   const auto& document = *object.document;
-  const auto directory = document.value(nlohmann::ordered_json::json_pointer("/spec/source/directory/path"), std::string());
+  const auto directory =
+      document.value(nlohmann::ordered_json::json_pointer("/spec/source/directory/path"), std::string());
   if (directory.empty())
-    return Error{ErrorKind::Terminal, "InvalidSpec", "the manifest has no source.directory; say where with --dir", "InvalidValue"}
+    return Error{ErrorKind::Terminal, "InvalidSpec",
+                 "the manifest has no source.directory; say where with --dir", "InvalidValue"}
         .with_position({object.file, 0, 0});
   return fs::path(object.file).parent_path() / directory;
 }
@@ -77,7 +84,8 @@ Result<fs::path> folder_for(const Options& options) {
 
 ExitCode run_create(const Options& options) {
   if (!is_name(options.name)) {
-    complain({ErrorKind::Terminal, "InvalidSpec", "NAME must be 1 to 100 letters, digits, _ or -", "InvalidValue"});
+    complain({ErrorKind::Terminal, "InvalidSpec", "NAME must be 1 to 100 letters, digits, _ or -",
+              "InvalidValue"});
     return kUsage;
   }
   const auto folder = folder_for(options);

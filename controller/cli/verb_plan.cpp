@@ -21,7 +21,8 @@ std::string scripts_table(const migration::Plan& plan) {
     table.add({pending.script.version.id, pending.script.name, "-", "-", "", "baseline: recorded, not run"});
   for (const auto& pending : plan.pending)
     table.add({pending.script.version.id, pending.script.name, std::to_string(pending.analysis.statements),
-               pending.analysis.in_transaction ? "script" : "none", join(script::effect_names(pending.analysis.effects)), pending.why});
+               pending.analysis.in_transaction ? "script" : "none",
+               join(script::effect_names(pending.analysis.effects)), pending.why});
   return table.empty() ? "" : table.text();
 }
 
@@ -35,8 +36,8 @@ std::string head_of(const migration::PlanReport& report) {
   if (facts.plan == nullptr) return text + "no plan\n";
   const auto& plan = *facts.plan;
   if (plan.empty()) return text + "nothing to do\n";
-  return text + std::to_string(plan.pending.size()) + " scripts to run, " + std::to_string(plan.statements) + " statements, risk " +
-         std::string(script::risk_of(plan.effects)) + "\n";
+  return text + std::to_string(plan.pending.size()) + " scripts to run, " + std::to_string(plan.statements) +
+         " statements, risk " + std::string(script::risk_of(plan.effects)) + "\n";
 }
 
 std::string describe_plan(const migration::PlanReport& report) {
@@ -50,7 +51,8 @@ std::string describe_plan(const migration::PlanReport& report) {
   }
   if (facts.source != nullptr) {
     add_lines(text, "note", facts.source->notices);
-    for (const auto& excluded : facts.source->excluded) text += "excluded: " + excluded.file + ", " + excluded.why + "\n";
+    for (const auto& excluded : facts.source->excluded)
+      text += "excluded: " + excluded.file + ", " + excluded.why + "\n";
   }
   if (report.preflight) {
     add_lines(text, "warning", report.preflight->warnings);

@@ -10,14 +10,15 @@
 #include "cli/output.h"
 #include "cli/stores.h"
 #include "local/objects.h"
+#include "postgres/client_tools.h"
 #include "postgres/engine.h"
 #include "source/sources.h"
 
 namespace dbm::cli {
 namespace {
 
-/// Turns SIGINT and SIGTERM into a stop request. Signals are blocked before the first thread starts, so that every
-/// thread inherits the mask and only the one here takes them.
+/// Turns SIGINT and SIGTERM into a stop request. Signals are blocked before the first thread starts, so that
+/// every thread inherits the mask and only the one here takes them.
 class SignalWatch {
  public:
   SignalWatch() {
@@ -38,7 +39,8 @@ class SignalWatch {
       const int signal = ::sigtimedwait(&signals_, nullptr, &tick);
       if (signal <= 0) continue;
       if (source_.stop_requested()) ::_exit(128 + signal);
-      constexpr std::string_view said = "\ndbm: stopping at the next safe point; once more stops at once (the next start settles it)\n";
+      constexpr std::string_view said =
+          "\ndbm: stopping at the next safe point; once more stops at once (the next start settles it)\n";
       if (::write(STDERR_FILENO, said.data(), said.size()) < 0) ::_exit(128 + signal);
       source_.request_stop();
     }
@@ -57,7 +59,8 @@ std::string holder_name() {
 
 void log_event(const kubernetes::Object& object, const kubernetes::Event& event) {
   const auto level = event.type == kubernetes::EventType::Warning ? log::Level::Warning : log::Level::Info;
-  log::write(level, event.note, {{"event", event.reason}, {"object", object.key.namespace_ + "/" + object.key.name}});
+  log::write(level, event.note,
+             {{"event", event.reason}, {"object", object.key.namespace_ + "/" + object.key.name}});
 }
 
 }  // namespace
@@ -80,6 +83,7 @@ Result<std::unique_ptr<Wiring>> Wiring::make(const Options& options, Need need) 
 
   const auto configuration = read_configuration(options);
   if (!configuration) return configuration.error();
+  postgres::set_client_pattern(configuration->pg_binaries);
   log::configure(configuration->log_level, configuration->log_format);
 
   auto secrets = local::parse_secret_flags(options.secrets);

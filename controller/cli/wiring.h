@@ -17,7 +17,8 @@ class Wiring {
  public:
   enum class Need { Objects, Everything };
 
-  /// InvalidSpec (usage) for what flags, configuration or manifests get wrong; BackupFailed/StoreMissing for a store.
+  /// InvalidSpec (usage) for what flags, configuration or manifests get wrong; BackupFailed/StoreMissing for
+  /// a store.
   static Result<std::unique_ptr<Wiring>> make(const Options& options, Need need);
   ~Wiring();
 
@@ -25,8 +26,8 @@ class Wiring {
   Result<std::vector<kubernetes::Object>> migrations();
   [[nodiscard]] migration::Surroundings& surroundings();
   [[nodiscard]] kubernetes::Objects& objects();
-  /// Stops when SIGINT or SIGTERM arrives: work ends at the next safe point. A second signal ends the program at
-  /// once, which is as safe as a crash.
+  /// Stops when SIGINT or SIGTERM arrives: work ends at the next safe point. A second signal ends the program
+  /// at once, which is as safe as a crash.
   [[nodiscard]] std::stop_token stop() const;
 
  private:

@@ -135,6 +135,8 @@ class ScriptInTransaction {
 /// Between two scripts of one transaction: what the first has set must not reach the second.
 Result<> reset_between(Execution& execution, Transaction& transaction,
                        const migration::PendingScript& before) {
+  // The steps after a script's last statement have narrowed it.
+  if (auto sent = transaction.step(Step::Setting, "SET LOCAL search_path TO DEFAULT"); !sent) return sent;
   if (!before.analysis.changes_session) return {};
   for (const std::string& sql : reset_statements(execution.run)) {
     if (auto sent = transaction.step(Step::Reset, sql); !sent) return sent;

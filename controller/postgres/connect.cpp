@@ -92,9 +92,9 @@ Error libpq_error(const std::string& message, const std::string& where) {
 std::map<std::string, std::string> connection_keywords(const migration::Target& target,
                                                        const SessionOptions& options) {
   std::map<std::string, std::string> words{
-      {"connect_timeout", "10"}, {"keepalives_idle", "10"},     {"keepalives_interval", "5"},
-      {"keepalives_count", "3"}, {"tcp_user_timeout", "30000"}, {"gssencmode", "disable"},
-      {"passfile", "/dev/null"},
+      {"connect_timeout", "10"},      {"keepalives_idle", "10"},     {"keepalives_interval", "5"},
+      {"keepalives_count", "3"},      {"tcp_user_timeout", "30000"}, {"gssencmode", "disable"},
+      {"passfile", "/dev/null/none"},  // libpq warns on stderr of a file that is not plain, not of none
   };
   for (const auto& [name, value] : target.keywords)
     if (!value.empty()) words[name] = value;
