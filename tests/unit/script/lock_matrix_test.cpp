@@ -2,7 +2,7 @@
 
 #include <fstream>
 #include <map>
-#include <regex>
+#include <sstream>
 
 #include "support.h"
 
@@ -18,20 +18,22 @@ std::vector<std::string> lines_of(const std::string& file) {
 
 /// Form → the statement it is about (the last, where others prepare it).
 std::map<std::string, std::string> forms() {
-  static const std::regex form(R"(begin; select lk\(\$l\$(.*)\$l\$,\$q\$(.*)\$q\$\); rollback;)");
   std::map<std::string, std::string> found;
-  std::smatch match;
+  const auto between = [](const std::string& line, const std::string& mark) {
+    const std::size_t begin = line.find(mark) + mark.size();
+    return line.substr(begin, line.find(mark, begin) - begin);
+  };
   for (const std::string& line : lines_of("lock_matrix.sql")) {
-    if (std::regex_match(line, match, form)) found[match[1]] = match[2];
+    if (line.starts_with("begin; select lk(")) found[between(line, "$l$")] = between(line, "$q$");
   }
   return found;
 }
 
 LockClass measured(const std::string& locks) {
   LockClass heaviest = LockClass::None;
-  const std::regex one(R"((\S+):(\S+))");
-  for (std::sregex_iterator it(locks.begin(), locks.end(), one), end; it != end; ++it) {
-    const std::string lock = (*it)[2];
+  std::istringstream words(locks);
+  for (std::string word; words >> word;) {
+    const std::string lock = word.substr(word.find(':') + 1);
     const auto has = [&](const char* word) { return lock.find(word) != std::string::npos; };
     const bool works = has("/scan") || has("REWRITE");
     const bool strong = has("AccessExclusive") || has("ShareRowExclusive") || lock.starts_with("Exclusive") ||
