@@ -17,8 +17,8 @@ nlohmann::ordered_json to_json(const migration::HistoryEntry& entry) {
                               {"batch", entry.batch},
                               {"checksum", entry.checksum},
                               {"startTime", entry.start_time},
-                              {"durationMillis", entry.duration_millis},
-                              {"rows", entry.rows}};
+                              {"durationMillis", entry.duration_millis}};
+  if (entry.rows) json["rows"] = *entry.rows;
   if (!entry.backup.empty()) json["backup"] = entry.backup;
   return json;
 }
@@ -27,7 +27,7 @@ std::string history_table(const std::vector<migration::HistoryEntry>& history) {
   Table table{{"VERSION", "NAME", "RESULT", "STARTED", "TOOK", "ROWS", "BATCH", "BACKUP"}};
   for (const auto& entry : history)
     table.add({entry.version, entry.name, entry.result, entry.start_time,
-               people_duration(entry.duration_millis), std::to_string(entry.rows),
+               people_duration(entry.duration_millis), entry.rows ? std::to_string(*entry.rows) : "-",
                std::to_string(entry.batch), entry.backup});
   return table.empty() ? "no script has run yet\n" : table.text();
 }

@@ -61,7 +61,7 @@ HistoryEntry history_of(const Json& json) {
           .checksum = text(json, "checksum"),
           .start_time = text(json, "startTime"),
           .duration_millis = number(json, "durationMillis"),
-          .rows = number(json, "rows"),
+          .rows = json.contains("rows") ? std::optional(number(json, "rows")) : std::nullopt,
           .backup = text(json, "backup")};
 }
 

@@ -141,7 +141,7 @@ Json history_of(const std::vector<HistoryEntry>& history, std::size_t most) {
     put(one, "checksum", entry.checksum);
     put(one, "startTime", entry.start_time);
     one["durationMillis"] = entry.duration_millis;
-    one["rows"] = entry.rows;
+    if (entry.rows) one["rows"] = *entry.rows;
     put(one, "backup", entry.backup);
     all.push_back(std::move(one));
   }

@@ -49,6 +49,8 @@ struct HistoryRow {
   std::string checksum;    ///< raw, "sha256:…"
   std::string normalised;  ///< "dbm1-sha256:…"
   std::int64_t statements = 0, statements_done = 0;
+  /// SHA-256 of the text of each statement in effect, in order, where the script stopped half-way.
+  std::vector<std::string> done_hashes;
 };
 
 /// The newest run's row: the evidence a status is rebuilt from.
@@ -167,12 +169,14 @@ class EngineRun {
                                  const std::stop_token& stop, const ProgressSink& progress) = 0;
   virtual Result<Rehearsal> rehearse(const Plan& plan, Deadline deadline, const std::stop_token& stop,
                                      const ProgressSink& progress) = 0;
-  /// Applies everything pending, each script exactly once. Calls `applied` after each is durable.
+  /// Applies everything pending, each script exactly once. Calls `applied` after each is durable. `deadline`
+  /// bounds the waiting for locks alone (then Waiting/WaitingForLock); execution is bounded by the spec's
+  /// apply.deadline, which the engine counts less the waits.
   virtual Result<> apply(const Plan& plan, Deadline deadline, const std::stop_token& stop,
                          const ProgressSink& progress,
                          const std::function<void(const AppliedScript&)>& applied) = 0;
-  /// The spec's checks of one gate and, at After, those that are always on. An Error only when they could not
-  /// be run.
+  /// The spec's checks of one gate and, at After, those that are always on; After also repeats what apply()
+  /// was told at InTransaction. An Error only when they could not be run.
   virtual Result<ChecksStatus> check(Gate gate, const Plan& plan, Deadline deadline,
                                      const std::stop_token& stop) = 0;
 

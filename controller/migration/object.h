@@ -199,7 +199,7 @@ struct HistoryEntry {
   std::int64_t batch = 0;
   std::string checksum, start_time;
   std::int64_t duration_millis = 0;
-  std::int64_t rows = 0;
+  std::optional<std::int64_t> rows;  ///< empty: not counted
   std::string backup;
 };
 

@@ -60,13 +60,14 @@ Outcome run_plan(const Facts& facts, Run& run, const std::stop_token& stop) {
   // With nothing pending there is no "before": such checks speak about a change.
   if (facts.plan->pending.empty() || !asked_before(facts.migration.spec))
     return Evidence{"plan", facts.plan->digest};
-  const auto checks =
-      run.session().check(Gate::Before, *facts.plan, Deadline::after(std::chrono::hours{1}), stop);
+  const auto checks = run.session().check(Gate::Before, *facts.plan, Deadline::after(kChecksTake), stop);
   if (!checks) return checks.error();
   run.before = *checks;
-  if (checks->failed > 0)
+  if (checks->failed > 0) {
+    if (const auto recorded = run.session().record_checks(*checks); !recorded) return recorded.error();
     return failed_check(*checks).with_remedy(
         "nothing was changed; correct the data or the check, then run dbm apply again");
+  }
   return Evidence{"plan", facts.plan->digest};
 }
 

@@ -7,7 +7,7 @@ namespace dbm::migration {
 bool needs_validate(const Facts&) { return true; }
 
 Outcome run_validate(const Facts& facts, Run& run, const std::stop_token& stop) {
-  auto checks = run.session().check(Gate::After, *facts.plan, Deadline::never(), stop);
+  auto checks = run.session().check(Gate::After, *facts.plan, Deadline::after(kChecksTake), stop);
   if (!checks) return checks.error();
   ChecksStatus all = run.before;
   all.passed += checks->passed;

@@ -154,7 +154,10 @@ class Planner {
                    script.forward.name + " is new, but older than " + newest_->version + ", which is applied"}
           .with_remedy("give it a version after " + newest_->version);
     PendingScript pending{script, std::move(analysis), "new", 0};
-    if (line.row != nullptr) explain(*line.row, pending);
+    if (line.row != nullptr) {
+      explain(*line.row, pending);
+      if (const auto sound = check_begun(pending, *line.row); !sound) return sound;
+    }
     add(std::move(pending));
     return {};
   }

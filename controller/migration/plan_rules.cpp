@@ -6,6 +6,9 @@
 #include <set>
 #include <thread>
 
+#include "base/digest.h"
+#include "script/statements.h"
+
 namespace dbm::migration {
 namespace {
 
@@ -55,6 +58,40 @@ std::vector<Result<script::Analysis>> analyse_all(const std::vector<const script
   work();
   helpers.clear();  // joins
   return answers;
+}
+
+Result<> check_begun(const PendingScript& pending, const HistoryRow& row) {
+  const auto& done = row.done_hashes;
+  if (done.empty()) return {};
+  const std::string& file = pending.script.forward.name;
+  const std::string share = "its first " + std::to_string(done.size()) + " statements are in effect";
+  const std::string by_hand = "`dbm resolve " + row.version + "=applied` once the rest is in effect too";
+  if (pending.analysis.in_transaction)
+    return Error{ErrorKind::Terminal, "ChangedScript",
+                 file + ": " + share + ", so it cannot begin anew in a transaction", "ChecksumDiffers"}
+        .with_position({file, 0, 0})
+        .with_remedy("put '-- dbm:transaction none' back at its top, or " + by_hand);
+  auto reader = script::StatementReader::open(pending.script.forward, pending.analysis.wrapped);
+  if (!reader) return reader.error();
+  for (std::size_t i = 0; i < done.size(); ++i) {
+    const auto next = reader->next();
+    if (!next) return next.error();
+    if (*next != nullptr && sha256_hex((*next)->text) == done[i]) {
+      for (bool more = (*next)->copy_from_stdin; more;) {
+        const auto rows = reader->next_rows();
+        if (!rows) return rows.error();
+        more = !rows->empty();
+      }
+      continue;
+    }
+    const std::string now = *next == nullptr ? " is missing now" : " is another now";
+    return Error{ErrorKind::Terminal, "ChangedScript",
+                 file + ": " + share + ", and statement " + std::to_string(i + 1) + now, "ChecksumDiffers"}
+        .with_position(*next == nullptr ? Position{file, 0, 0} : (*next)->at)
+        .with_remedy("put the first " + std::to_string(done.size()) + " statements back as they were, or " +
+                     by_hand);
+  }
+  return {};
 }
 
 bool server_fits(std::string_view condition, int server_version_num) {

@@ -19,6 +19,10 @@ std::vector<Result<script::Analysis>> analyse_all(const std::vector<const script
 /// CannotBeInTransaction.
 Result<> check_plan(const Spec& spec, const Inspection& database, const RowIndex& rows, const Plan& plan);
 
+/// A script of which some statements are in effect goes on after them, so they must be what they were, and it
+/// must still run outside a transaction: else Terminal/ChangedScript.
+Result<> check_begun(const PendingScript& pending, const HistoryRow& row);
+
 /// Whether a server (150018) satisfies ">=14", "<16.2", "15". Empty: any.
 bool server_fits(std::string_view condition, int server_version_num);
 

@@ -53,6 +53,7 @@ void Run::say(PhaseName phase, const std::string& message, const std::string& sc
 }
 
 Outcome Run::execute(Deadline deadline, const std::stop_token& stop) {
+  patience_ = deadline;
   listener_.phase_began(facts_, PhaseName::Plan);
   // From here on the lock is held and the epoch is ours, until session_ goes.
   if (const auto begun = begin(deadline, stop); !begun)

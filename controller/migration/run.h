@@ -2,6 +2,7 @@
 /// One run: the lock from begin to end, and the phases that what is pending needs.
 
 #include <array>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <stop_token>
@@ -33,10 +34,12 @@ class Run {
   Run(Facts facts, const Surroundings& surroundings, RunListener listener);
 
   /// Takes the lock, settles what earlier runs left, walks the phases, closes the run's row. `deadline`
-  /// bounds the wait for the lock; each phase has the bound of its own that the spec gives it. A run that
-  /// stops for anything but a terminal failure leaves its row open: the next one with the same spec and
-  /// scripts goes on with its backup.
+  /// bounds the waiting for locks, the run's own and those of the scripts; each phase has the bound of its
+  /// own that the spec gives it. A run that stops for anything but a terminal failure leaves its row open:
+  /// the next one with the same spec and scripts goes on with its backup.
   Outcome execute(Deadline deadline, const std::stop_token& stop);
+  /// How long the caller wants to wait for locks: the `deadline` of execute().
+  [[nodiscard]] Deadline patience() const { return patience_; }
 
   // For the phases.
   [[nodiscard]] EngineRun& session() { return *session_; }
@@ -62,7 +65,11 @@ class Run {
   RunListener listener_;
   std::unique_ptr<EngineRun> session_;
   bool opened_ = false;
+  Deadline patience_ = Deadline::never();
 };
+
+/// What all checks of one gate may take together; each has a statement time-out of its own.
+inline constexpr std::chrono::hours kChecksTake{1};
 
 /// What an engine is told about who runs what. It points at the facts' spec.
 RunRequest request_of(const Facts& facts, const Surroundings& surroundings);

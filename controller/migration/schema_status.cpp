@@ -131,7 +131,7 @@ constexpr std::array kHistory{
     text("checksum", "SHA-256 of its bytes.", 80),
     time("startTime", "When it began."),
     count("durationMillis", "How long it took."),
-    count("rows", "Rows it changed."),
+    count("rows", "Rows it changed; absent where they were not counted."),
     text("backup", "The backup taken before it.", 253),
 };
 

@@ -6,6 +6,7 @@
 #include "postgres/apply_script.h"
 #include "postgres/chain.h"
 #include "postgres/journal.h"
+#include "postgres/right_of_way.h"
 
 namespace dbm::postgres {
 namespace {
@@ -85,6 +86,9 @@ Result<> run_transaction(Execution& execution, std::size_t count, std::size_t& a
   if (count == 1 && scripts[0].analysis.lock == script::LockClass::ShareUpdateExclusive)
     lock = scripts[0].analysis.lock;
   execution.report(scripts[0], 0, "");
+  for (const PendingScript& script : scripts) {
+    if (auto clear = wait_for_right_of_way(execution, script, needs_of(script)); !clear) return clear;
+  }
   const auto outcome = apply_in_transaction(execution, scripts, execution.schedule.limit(lock));
   if (outcome.error) return after_error(execution, scripts[outcome.script], *outcome.error);
   at += count;
@@ -135,7 +139,7 @@ Result<> apply_pending(RunContext& run, const migration::Plan& plan, Deadline de
   LockSchedule schedule(run.spec->apply.lock_timeout, [&source] {
     return std::uniform_real_distribution<double>{0.0, 1.0}(source);
   });
-  LockWatch watch(run, deadline, run.spec->apply.deadline);
+  LockWatch watch(run, run.spec->apply.deadline);
   Execution execution{run, plan, watch, schedule, progress, applied, stop, deadline};
   if (auto fits = refuse_mixed(execution); !fits) return fits;
   if (auto recorded = record_baseline(execution); !recorded) return recorded;

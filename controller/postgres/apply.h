@@ -15,8 +15,9 @@ namespace dbm::postgres {
 /// statement; or all in one transaction (apply.transaction: AllPending). `applied` is called after each
 /// script is durable.
 ///
-/// `deadline` is the caller's own limit and is never extended; apply.deadline of the spec is counted here,
-/// less the time spent waiting for locks. `stop` is looked at between scripts, and while waiting for a lock.
+/// `deadline` bounds the waiting for locks and cancels nothing that runs; apply.deadline of the spec is
+/// counted here, less the time spent waiting for locks. `stop` is looked at between scripts, and while
+/// waiting for a lock.
 ///
 /// Errors: Cancelled/Stopping; Cancelled/Cancelled/Fenced when another run has taken over; Terminal (a failed
 /// row was written) with file, line, column: ApplyFailed, ValidationFailed, ChangedScript, DeadlineExceeded,

@@ -109,7 +109,9 @@ class ScriptInTransaction {
     const CheckRequest request{context().target, context().spec, &execution_.plan, context().baseline};
     const auto asked =
         check_in_transaction(*context().work, request, kInTransactionBudget, execution_.watch.deadline(), {});
-    return asked ? refuse_failed(*asked) : asked.error();
+    if (!asked) return asked.error();
+    merge_checks(context().in_transaction, *asked);
+    return refuse_failed(*asked);
   }
 
   Result<> leave() {

@@ -135,6 +135,20 @@ Result<> Holding::open_sessions(Deadline deadline, const std::stop_token& stop) 
   return open_work(options_refused, version_num, deadline, stop);
 }
 
+// No deadline of the caller's: the run waits for it no longer than for one look.
+Result<> Holding::open_watch_again() {
+  const auto soon = Deadline::after(std::chrono::seconds{3});
+  const auto settings = run_settings(RunRole::Watch, 0);
+  bool options_refused = false;
+  auto watch = connect_with_settings(request_.target, "dbmigration/" + run_name_ + "/watch", settings,
+                                     options_refused, soon, {});
+  if (!watch) return watch.error();
+  if (options_refused)
+    if (const auto set = watch->exec(set_sql(settings), {}, soon, {}); !set) return set.error();
+  *watch_ = std::move(*watch);
+  return {};
+}
+
 Result<> Holding::open_work(bool options_refused, int version_num, Deadline deadline,
                             const std::stop_token& stop) {
   const auto settings = run_settings(RunRole::Work, version_num);
@@ -151,6 +165,7 @@ Result<> Holding::open_work(bool options_refused, int version_num, Deadline dead
   }
   context_.work = &*work_;
   context_.watch = &*watch_;
+  context_.reopen_watch = [this] { return open_watch_again(); };
   context_.fence.schema = request_.target.ledger_schema;
   context_.spec = request_.spec;
   context_.target = &request_.target;

@@ -35,6 +35,7 @@ class Holding {
  private:
   explicit Holding(migration::RunRequest request);
   Result<> open_sessions(Deadline deadline, const std::stop_token& stop);
+  Result<> open_watch_again();
   Result<> open_work(bool options_refused, int version_num, Deadline deadline, const std::stop_token& stop);
   Result<> lock_ledger(Deadline deadline, const std::stop_token& stop);
   Result<> make_ledger(Deadline deadline, const std::stop_token& stop);

@@ -138,7 +138,8 @@ class Chain {
     for (const char* sql : {kDisarmRole, kDisarmPath}) {
       if (sent) sent = send(Step::Setting, at, sql);
     }
-    if (sent) sent = send(Step::Leave, at, leave_sql(run.fence, script.script.version.key, 0));
+    // The row is closed before the server has told how many rows there were.
+    if (sent) sent = send(Step::Leave, at, leave_sql(run.fence, script.script.version.key, std::nullopt));
     if (sent) sent = send(Step::Commit, at, "COMMIT");
     return sent;
   }

@@ -5,6 +5,7 @@
 #include "postgres/always_on.h"
 #include "postgres/ask_check.h"
 #include "postgres/plan_words.h"
+#include "postgres/sql_words.h"
 
 namespace dbm::postgres {
 namespace {
@@ -66,14 +67,27 @@ void add(ChecksStatus& status, CheckResult result) {
 
 void sort(ChecksStatus& status) { std::ranges::stable_sort(status.results, {}, rank); }
 
-/// Already true before, and about rows that a pending script writes: then it says nothing about that script.
-const WrittenTable* made_vacuous_by(const Check& check, const CheckRequest& request, const PlanWords& words) {
-  if (!check.sql || is_at(check, Gate::Before) || request.baseline == nullptr) return nullptr;
+bool is_about(const migration::ColumnCheck& check, const WrittenTable& altered) {
+  return (names_the_same(altered.table, check.table) || names_the_same(check.table, altered.table)) &&
+         std::ranges::find(altered.columns, check.name) != altered.columns.end();
+}
+
+/// Already true before, and about rows that a pending script writes, or a column that it defines anew: then
+/// it says nothing about that script. The words for what it does; empty: not vacuous.
+std::string made_vacuous_by(const Check& check, const CheckRequest& request, const PlanWords& words) {
+  if (is_at(check, Gate::Before) || request.baseline == nullptr) return {};
   const auto held = request.baseline->held.find(check.name);
-  if (held == request.baseline->held.end() || !held->second) return nullptr;
-  const auto found = std::ranges::find_if(
-      words.written, [&](const WrittenTable& written) { return reads(check.sql->query, written); });
-  return found == words.written.end() ? nullptr : &*found;
+  if (held == request.baseline->held.end() || !held->second) return {};
+  if (check.column) {
+    const bool altered = std::ranges::any_of(
+        words.altered, [&](const WrittenTable& one) { return is_about(*check.column, one); });
+    return altered ? check.column->table + "." + check.column->name + " was altered" : std::string{};
+  }
+  if (!check.sql) return {};
+  for (const WrittenTable& written : words.written)
+    if (reads(check.sql->query, written))
+      return written.table + (written.columns.empty() ? "" : "." + written.columns.front()) + " was written";
+  return {};
 }
 
 CheckResult result_of(const Check& check, Gate gate, const Answer& answer, const CheckRequest& request,
@@ -82,11 +96,10 @@ CheckResult result_of(const Check& check, Gate gate, const Answer& answer, const
   if (!answer.held) {
     result.result = check.severity == migration::Severity::Error ? "Failed" : "Warned";
   } else if (gate != Gate::Before) {
-    if (const WrittenTable* written = made_vacuous_by(check, request, words)) {
+    if (const std::string change = made_vacuous_by(check, request, words); !change.empty()) {
       result.result = "Vacuous";
-      result.message = "was already true before " + written->table +
-                       (written->columns.empty() ? "" : "." + written->columns.front()) +
-                       " was written, so it says nothing about that; at: [Before, After] if that is meant";
+      result.message = "was already true before " + change +
+                       ", so it says nothing about that; at: [Before, After] if that is meant";
     }
   }
   return result;
@@ -179,6 +192,21 @@ Result<ChecksStatus> check_in_transaction(Session& work, const CheckRequest& req
   if (ended.error) return *ended.error;
   if (status) sort(*status);
   return status;
+}
+
+void merge_checks(ChecksStatus& all, const ChecksStatus& more) {
+  std::vector<CheckResult> results = std::move(all.results);
+  for (const CheckResult& result : more.results) {
+    const auto known = std::ranges::find_if(
+        results, [&](const CheckResult& one) { return one.name == result.name && one.at == result.at; });
+    if (known == results.end())
+      results.push_back(result);
+    else if (rank(result) < rank(*known))
+      *known = result;
+  }
+  all = {};
+  for (CheckResult& result : results) add(all, std::move(result));
+  sort(all);
 }
 
 Result<> refuse_failed(const ChecksStatus& checks) {

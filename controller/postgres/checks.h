@@ -52,6 +52,10 @@ Result<migration::ChecksStatus> check_in_transaction(Session& work, const CheckR
                                                      const std::stop_token& stop);
 constexpr std::chrono::milliseconds kInTransactionBudget{2000};
 
+/// Adds the results of `more`; of a check that was asked at the same gate before, the verdict that needs more
+/// attention stays. What needs attention comes first.
+void merge_checks(migration::ChecksStatus& all, const migration::ChecksStatus& more);
+
 /// The first failing check as Terminal/ValidationFailed/CheckFailed: "check no-orphans failed: …". Ok when
 /// none failed.
 Result<> refuse_failed(const migration::ChecksStatus& checks);

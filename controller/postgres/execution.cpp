@@ -118,15 +118,14 @@ void confirm_durability(Execution& execution, const migration::PendingScript& sc
   const bool warned =
       std::ranges::any_of(notices, [](const Notice& notice) { return notice.severity == "WARNING"; });
   if (!warned) return;
-  Session& watch = *execution.run.watch;
   const auto soon = Deadline::after(kStandbyTakes);
   const auto written =
-      watch.exec("SELECT pg_catalog.pg_current_wal_flush_lsn()", Deadline::after(seconds{5}), {});
+      execution.run.ask_watch("SELECT pg_catalog.pg_current_wal_flush_lsn()", {}, seconds{5});
   if (!written) return;
   const std::array<Param, 1> position{std::string(written->text(0, 0))};
   bool told = false;
   while (!soon.passed() && !execution.stop.stop_requested()) {
-    const auto answer = watch.exec(kStandbyQuery, position, Deadline::after(seconds{5}), {});
+    const auto answer = execution.run.ask_watch(kStandbyQuery, position, seconds{5});
     if (!answer || answer->text(0, 0) != "no") return;
     if (!told)
       execution.report(script, 0,
@@ -139,14 +138,9 @@ void confirm_durability(Execution& execution, const migration::PendingScript& sc
   execution.report(script, 0, "committed on this server; no synchronous standby has confirmed it");
 }
 
-/// not count it.
-Result<> wait_for_lock(Execution& execution, const migration::PendingScript& script) {
-  const auto span = execution.schedule.time_out();
-  const std::string who = execution.watch.blockers().empty() ? "a lock" : execution.watch.blockers();
-  const std::string words =
-      "waits for " + who + " (tried " + std::to_string(execution.schedule.tries()) + " times)";
+Result<> wait_unqueued(Execution& execution, const migration::PendingScript& script, Milliseconds span,
+                       const std::string& words) {
   execution.report(script, 0, "WaitingForLock: " + words);
-
   const auto began = std::chrono::steady_clock::now();
   const auto slept = sleep_alive(execution.run, span, execution.deadline, execution.stop);
   execution.watch.keep_alive();
@@ -156,6 +150,14 @@ Result<> wait_for_lock(Execution& execution, const migration::PendingScript& scr
   Error waiting{ErrorKind::Waiting, "WaitingForLock", file_of(script) + " " + words, "LockTimeout", "55P03"};
   waiting.at.file = file_of(script);
   return waiting;
+}
+
+Result<> wait_for_lock(Execution& execution, const migration::PendingScript& script) {
+  const auto span = execution.schedule.time_out();
+  const std::string who = execution.watch.blockers().empty() ? "a lock" : execution.watch.blockers();
+  return wait_unqueued(
+      execution, script, span,
+      "waits for " + who + " (tried " + std::to_string(execution.schedule.tries()) + " times)");
 }
 
 }  // namespace dbm::postgres

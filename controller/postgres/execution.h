@@ -25,7 +25,7 @@ struct Execution {
   const migration::ProgressSink& progress;
   const Applied& applied;
   const std::stop_token& stop;
-  Deadline deadline;        ///< the caller's
+  Deadline deadline;        ///< the caller's: how long to wait for locks, whatever is tried meanwhile
   bool needs_reset = true;  ///< the last script may have left session state behind
   std::chrono::steady_clock::time_point reported = {};  ///< when progress was last told
 
@@ -80,6 +80,10 @@ Result<> fenced_at(Effect& effect, RunContext& run, const std::vector<std::strin
   return done;
 }
 
+/// Holds nothing and sleeps `span`, telling why; apply.deadline does not count it. Waiting/WaitingForLock at
+/// the caller's deadline, Cancelled when asked to stop.
+Result<> wait_unqueued(Execution& execution, const migration::PendingScript& script, Milliseconds span,
+                       const std::string& words);
 /// After a lock time-out of `script`: holds nothing and sleeps, as the schedule says, telling who is in the
 /// way. Waiting for a lock is no execution: apply.deadline does not count it. Waiting/WaitingForLock at the
 /// caller's deadline, Cancelled when asked to stop.

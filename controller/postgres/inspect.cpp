@@ -14,8 +14,11 @@ using migration::LedgerState;
 
 std::string rows_sql(const std::string& schema) {
   return "SELECT version, version_key, name, status, finished IS NOT NULL, checksum, checksum_normalised, "
-         "statements, statements_done FROM " +
-         quote_ident(schema) + ".history ORDER BY id";
+         "statements, statements_done, CASE WHEN status IN ('failed', 'running') AND statements_done > 0 "
+         "THEN "
+         "(SELECT string_agg(s.hash, ',' ORDER BY s.index) FROM " +
+         quote_ident(schema) + ".statement s WHERE s.history_id = h.id AND s.outcome = 'done') END FROM " +
+         quote_ident(schema) + ".history h ORDER BY id";
 }
 
 std::string newest_sql(const std::string& schema, int limit) {
@@ -32,6 +35,16 @@ std::string last_run_sql(const std::string& schema) {
 
 bool decides(const HistoryRow& row) { return row.status == "applied" || row.status == "baseline"; }
 
+std::vector<std::string> split(std::string_view list) {
+  std::vector<std::string> parts;
+  while (!list.empty()) {
+    const auto comma = std::min(list.find(','), list.size());
+    parts.emplace_back(list.substr(0, comma));
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return parts;
+}
+
 HistoryRow read_row(const Rows& rows, int row) {
   const auto text = [&](int column) { return std::string{rows.text(row, column)}; };
   return {text(0),
@@ -42,7 +55,8 @@ HistoryRow read_row(const Rows& rows, int row) {
           text(5),
           text(6),
           rows.number(row, 7),
-          rows.number(row, 8)};
+          rows.number(row, 8),
+          split(rows.text(row, 9))};
 }
 
 /// The deciding row per version key; rows come oldest first.
@@ -74,8 +88,8 @@ std::vector<migration::HistoryEntry> newest_entries(const Rows& rows) {
   for (int row = 0; row < rows.size(); ++row) {
     const auto text = [&](int column) { return std::string{rows.text(row, column)}; };
     entries.push_back({text(0), text(1), result_word(rows.text(row, 2), rows.boolean(row, 3)),
-                       rows.number(row, 4), text(5), text(6), rows.number(row, 7), rows.number(row, 8),
-                       text(9)});
+                       rows.number(row, 4), text(5), text(6), rows.number(row, 7),
+                       rows.is_null(row, 8) ? std::nullopt : std::optional(rows.number(row, 8)), text(9)});
   }
   return entries;
 }

@@ -2,6 +2,7 @@
 
 #include "base/inject.h"
 #include "postgres/journalled_script.h"
+#include "postgres/right_of_way.h"
 #include "postgres/script_position.h"
 
 namespace dbm::postgres {
@@ -92,6 +93,9 @@ std::string JournalledScript::carry_over() const {
 }
 
 Result<> JournalledScript::run_unit(const JournalUnit& unit) {
+  Needs needs;
+  add_needs(needs, unit.what);
+  if (auto clear = wait_for_right_of_way(execution_, script_, needs); !clear) return clear;
   switch (unit.kind) {
     case JournalUnit::Kind::Session:
       return run_session(unit);

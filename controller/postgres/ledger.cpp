@@ -13,6 +13,9 @@ class Call {
   Call(const Fence& fence, std::string_view function)
       : sql_("SELECT " + quote_ident(fence.schema) + "." + std::string(function) + "(") {}
 
+  Call& number_or_null(std::optional<std::int64_t> value) {
+    return value ? number(*value) : add("NULL::bigint");
+  }
   Call& number(std::int64_t value) { return add("'" + std::to_string(value) + "'::bigint"); }
   Call& text(std::string_view value) { return add(quote_literal(value) + "::text"); }
   Call& text_or_null(const std::string& value) { return value.empty() ? add("NULL::text") : text(value); }
@@ -55,8 +58,8 @@ std::string begin_script_sql(const Fence& fence, const HistoryRecord& record, st
       .done();
 }
 
-std::string leave_sql(const Fence& fence, const std::string& version_key, std::int64_t rows) {
-  return Call{fence, "leave"}.fence(fence).text(version_key).number(rows).done();
+std::string leave_sql(const Fence& fence, const std::string& version_key, std::optional<std::int64_t> rows) {
+  return Call{fence, "leave"}.fence(fence).text(version_key).number_or_null(rows).done();
 }
 
 std::string enter_sql(const Fence& fence) { return Call{fence, "enter"}.fence(fence).done(); }

@@ -37,7 +37,8 @@ struct HistoryRecord {
 /// version has an applied or baseline row already.
 std::string begin_script_sql(const Fence& fence, const HistoryRecord& record, std::string_view status);
 /// SELECT L.leave(…): enter again, then closes the row this transaction inserted; MG003 if there is none.
-std::string leave_sql(const Fence& fence, const std::string& version_key, std::int64_t rows);
+/// `rows` empty: not counted.
+std::string leave_sql(const Fence& fence, const std::string& version_key, std::optional<std::int64_t> rows);
 /// SELECT L.enter(…): the first step of every other fenced transaction.
 std::string enter_sql(const Fence& fence);
 /// SELECT L.fail_script(…): in its own fenced transaction after ROLLBACK: inserts a closed 'failed' row.

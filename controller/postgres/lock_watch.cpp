@@ -48,20 +48,16 @@ std::string describe(const Rows& rows) {
 
 }  // namespace
 
-LockWatch::LockWatch(RunContext& run, Deadline hard, milliseconds budget)
-    : run_(run), hard_(hard), budget_(budget) {}
+LockWatch::LockWatch(RunContext& run, milliseconds budget) : run_(run), budget_(budget) {}
 
 Deadline LockWatch::deadline() const {
-  if (committing_) return Deadline::never();
-  if (budget_.count() <= 0) return hard_;
+  if (committing_ || budget_.count() <= 0) return Deadline::never();
   const auto rest =
       budget_ + waited_ - std::chrono::duration_cast<milliseconds>(Deadline::Clock::now() - began_);
-  return Deadline::after(std::max(rest, milliseconds{0})).earlier(hard_);
+  return Deadline::after(std::max(rest, milliseconds{0}));
 }
 
-Error LockWatch::out_of_time() const {
-  if (hard_.passed())
-    return {ErrorKind::Transient, "ProgressingWithRetry", "the time allowed for it has passed", "Timeout"};
+Error LockWatch::out_of_time() {
   return {ErrorKind::Terminal, "DeadlineExceeded", "the scripts took longer than apply.deadline"};
 }
 
@@ -78,7 +74,7 @@ milliseconds LockWatch::first_look() const {
 
 milliseconds LockWatch::look(milliseconds quiet) {
   const std::array<Param, 1> pid{std::to_string(run_.work->backend_pid())};
-  const auto rows = run_.watch->exec(kBlockersQuery, pid, Deadline::after(kLookTakes), {});
+  const auto rows = run_.ask_watch(kBlockersQuery, pid, kLookTakes);
   const bool blocked = rows && rows->size() > 0;
   if (quiet < waiting_since_) waiting_since_ = milliseconds{0};  // something came in between: a new silence
   if (blocked) {
@@ -92,8 +88,7 @@ milliseconds LockWatch::look(milliseconds quiet) {
 
 void LockWatch::keep_alive() {
   if (Deadline::Clock::now() - run_.watch->last_used() < seconds{20}) return;
-  (void)run_.watch->exec("SELECT 1", Deadline::after(kLookTakes),
-                         {});  // lost, it only cannot name blockers any more
+  (void)run_.ask_watch("SELECT 1", {}, kLookTakes);  // without it only blockers cannot be named
 }
 
 }  // namespace dbm::postgres

@@ -13,8 +13,8 @@ namespace dbm::postgres {
 /// Used by the run's thread alone.
 class LockWatch final : public Patience {
  public:
-  /// `hard` is the caller's own deadline and is never extended; `budget` is spec.apply.deadline (0: none).
-  LockWatch(RunContext& run, Deadline hard, std::chrono::milliseconds budget);
+  /// `budget` is spec.apply.deadline (0: none).
+  LockWatch(RunContext& run, std::chrono::milliseconds budget);
 
   [[nodiscard]] Deadline deadline() const override;
   [[nodiscard]] std::chrono::milliseconds first_look() const override;
@@ -31,13 +31,11 @@ class LockWatch final : public Patience {
   [[nodiscard]] const std::string& blockers() const { return blockers_; }
   /// Keeps *watch* from being ended as idle while *work* talks without a pause. Cheap.
   void keep_alive();
-  /// The error for a deadline that has passed: the caller's (Transient/…/Timeout) or the spec's
-  /// (Terminal/DeadlineExceeded).
-  [[nodiscard]] Error out_of_time() const;
+  /// The error for a deadline that has passed: Terminal/DeadlineExceeded.
+  [[nodiscard]] static Error out_of_time();
 
  private:
   RunContext& run_;
-  Deadline hard_;
   Deadline::Clock::time_point began_ = Deadline::Clock::now();
   std::chrono::milliseconds budget_, waited_{0}, limit_{0}, waiting_since_{0};
   bool committing_ = false;

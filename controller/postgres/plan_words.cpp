@@ -72,6 +72,8 @@ void note(PlanWords& words, std::string_view statement) {
   for (WrittenTable& written : written_by(statement))
     if (std::ranges::find(words.written, written) == words.written.end())
       words.written.push_back(std::move(written));
+  if (WrittenTable altered = altered_by(statement); !altered.columns.empty())
+    words.altered.push_back(std::move(altered));
   for (std::string& loss : losses_named_by(statement)) words.losses.push_back(std::move(loss));
   if (statement.size() > kWordsOfStatement * 20 || words.says_not_valid) return;
   const auto all = sql_words(statement, kWordsOfStatement);
@@ -127,6 +129,27 @@ std::vector<WrittenTable> written_by(std::string_view statement) {
     }
   }
   return written;
+}
+
+WrittenTable altered_by(std::string_view statement) {
+  const auto all = sql_words(statement, kWordsOfStatement);
+  WordReader words{all};
+  WrittenTable altered;
+  if (!words.take({"alter", "table"})) return altered;
+  altered.table = words.take_name();
+  do {
+    const bool changes =
+        words.take({"add"}) || words.take({"alter"}) || words.take({"drop"}) || words.take({"rename"});
+    if (!changes) continue;
+    const bool column = words.take({"column"});
+    bool other = false;
+    for (const char* word : {"constraint", "primary", "unique", "foreign", "check", "exclude", "to"})
+      other |= !column && words.peek().is(word);
+    if (other) continue;
+    auto parts = name_parts(words.take_name());
+    if (!parts.empty()) altered.columns.push_back(std::move(parts.back()));
+  } while (words.skip_to(",") && words.take({","}));
+  return altered;
 }
 
 bool reads(std::string_view query, const WrittenTable& written) {

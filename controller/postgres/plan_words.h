@@ -21,11 +21,14 @@ struct WrittenTable {
 };
 
 std::vector<WrittenTable> written_by(std::string_view statement);
+/// Columns that an ALTER TABLE adds, changes, drops or renames; with ALTER TYPE also written_by.
+WrittenTable altered_by(std::string_view statement);
 /// Whether a query reads what is written: it names the table and, where columns are known, one of them.
 bool reads(std::string_view query, const WrittenTable& written);
 
 struct PlanWords {
   std::vector<WrittenTable> written;  ///< each once
+  std::vector<WrittenTable> altered;  ///< columns whose definition ALTER TABLE changes
   std::vector<std::string> losses;  ///< losses_named_by of every statement, and what `-- dbm:drops` declares
   bool says_not_valid = false;
 };

@@ -1,5 +1,6 @@
 #include "postgres/preflight.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <set>
@@ -8,6 +9,7 @@
 #include "postgres/client_tools.h"
 #include "postgres/content.h"
 #include "postgres/sql_words.h"
+#include "script/statements.h"
 
 namespace dbm::postgres {
 namespace {
@@ -103,6 +105,79 @@ Result<> judge_ownership(Session& session, const migration::Plan& plan, const st
   return {};
 }
 
+/// Locks that a statement takes and keeps to the end of its transaction, at least: on what it makes or
+/// changes, and on what a new table brings along.
+int locks_taken(std::string_view statement) {
+  const auto words = sql_words(statement, 400);
+  if (words.empty()) return 0;
+  const bool creates = words[0].is("create");
+  if (!creates && !words[0].is("alter") && !words[0].is("drop")) return 0;
+  const auto counts = [&](std::initializer_list<const char*> any) {
+    return static_cast<int>(std::ranges::count_if(words, [&](const SqlWord& word) {
+      return std::ranges::any_of(any, [&](const char* one) { return word.is(one); });
+    }));
+  };
+  constexpr std::size_t kHead = 4;  // CREATE [GLOBAL TEMPORARY] TABLE, CREATE UNIQUE INDEX
+  const auto makes = [&](const char* kind) {
+    for (std::size_t i = 1; i < std::min(kHead, words.size()); ++i)
+      if (words[i].is(kind)) return true;
+    return false;
+  };
+  if (makes("index") || makes("sequence") || makes("view")) return 1;
+  if (!makes("table")) return 0;
+  if (!creates) return 1;
+  const int toast = counts({"text", "json", "jsonb", "bytea", "xml"}) > 0 ? 2 : 0;
+  return 1 + toast + counts({"primary", "unique"}) + counts({"serial", "bigserial", "identity"});
+}
+
+Result<std::int64_t> locks_of(const migration::PendingScript& pending) {
+  auto reader = script::StatementReader::open(pending.script.forward, pending.analysis.wrapped);
+  if (!reader) return reader.error();
+  std::set<std::string, std::less<>> changed;  // a second ALTER of a table takes no second lock
+  std::int64_t locks = 0;
+  while (true) {
+    const auto next = reader->next();
+    if (!next) return next.error();
+    if (*next == nullptr) return locks;
+    const int taken = locks_taken((*next)->text);
+    if (taken > 1 || (taken == 1 && changed.emplace((*next)->text.substr(0, 100)).second)) locks += taken;
+    for (bool more = (*next)->copy_from_stdin; more;) {
+      const auto rows = reader->next_rows();
+      if (!rows) return rows.error();
+      more = !rows->empty();
+    }
+  }
+}
+
+/// One transaction for everything keeps every lock to its end, and the server's table of locks is of a fixed
+/// size.
+Result<> judge_locks(Session& session, const migration::Spec& spec, const migration::Plan& plan,
+                     Deadline deadline, const std::stop_token& stop) {
+  if (spec.apply.transaction != migration::ApplyTransaction::AllPending) return {};
+  const auto room = session.exec(
+      "SELECT pg_catalog.current_setting('max_locks_per_transaction')::bigint * "
+      "(pg_catalog.current_setting('max_connections')::bigint + "
+      "pg_catalog.current_setting('max_prepared_transactions')::bigint)",
+      deadline, stop);
+  if (!room) return room.error();
+  std::int64_t locks = 0;
+  for (const auto& pending : plan.pending) {
+    const auto more = locks_of(pending);
+    if (!more) return more.error();
+    locks += *more;
+  }
+  if (locks <= room->number(0, 0)) return {};
+  return Error{ErrorKind::Terminal, "InvalidSpec",
+               "apply.transaction AllPending: what is pending takes at least " + std::to_string(locks) +
+                   " locks in one transaction, and the server has room for " +
+                   std::to_string(room->number(0, 0)) +
+                   " (max_locks_per_transaction × (max_connections + max_prepared_transactions))",
+               "InvalidValue"}
+      .with_remedy(
+          "set apply.transaction: PerScript, raise max_locks_per_transaction, or go in steps with "
+          "targetVersion");
+}
+
 /// What the backup needs: programs of the server's version, and the right to read every table.
 Result<> judge_backup(Session& session, const migration::Spec& spec, Deadline deadline,
                       const std::stop_token& stop) {
@@ -130,6 +205,7 @@ Result<migration::Preflight> look_first(Session& session, const migration::Targe
   if (auto judged = judge_rights(*rights, target); !judged) return judged.error();
   const std::string role = target.role.empty() ? std::string(rights->text(0, 2)) : target.role;
   if (auto judged = judge_ownership(session, plan, role, deadline, stop); !judged) return judged.error();
+  if (auto judged = judge_locks(session, spec, plan, deadline, stop); !judged) return judged.error();
   if (auto judged = judge_backup(session, spec, deadline, stop); !judged) return judged.error();
 
   migration::Preflight found;

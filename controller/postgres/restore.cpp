@@ -37,31 +37,62 @@ std::string database_options(const json& facts) {
   return options;
 }
 
+/// What a database says of itself while it is restored; a crash leaves it standing.
+constexpr std::string_view kUnfinished = "dbmigration.dev: a restore is under way";
+
+std::string comment_sql(const std::string& name, std::string_view comment) {
+  return "COMMENT ON DATABASE " + quote_ident(name) + " IS " + quote_literal(comment);
+}
+
+Error exists_already(const std::string& name, const std::string& remedy) {
+  return Error{ErrorKind::Terminal, "InvalidSpec",
+               "database " + name + " exists already; a backup is restored into a new one only",
+               "InvalidValue"}
+      .with_remedy(remedy);
+}
+
+/// The name must be free. What an interrupted restore of ours has left there says so itself, and goes.
+Result<> free_name(Session& session, const std::string& name, Deadline deadline,
+                   const std::stop_token& stop) {
+  const std::array<Param, 1> params{name};
+  const auto found = session.exec(
+      "SELECT coalesce(pg_catalog.shobj_description(d.oid, 'pg_database'), ''), d.datallowconn, "
+      "d.datdba = (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = SESSION_USER) "
+      "FROM pg_catalog.pg_database d WHERE d.datname = $1",
+      params, deadline, stop);
+  if (!found) return found.error();
+  if (found->size() == 0) return {};
+  const std::string drop = "DROP DATABASE " + quote_ident(name);
+  if (!found->boolean(0, 2)) return exists_already(name, "name another database");
+  if (found->text(0, 0) != kUnfinished)
+    return exists_already(name, found->boolean(0, 1)
+                                    ? "name another database"
+                                    : "nobody may connect to it: if an interrupted restore left it, run " +
+                                          drop + " and try again; else name another database");
+  const auto dropped = session.exec(drop, deadline, stop);  // refused while another restore is at it
+  if (!dropped)
+    return dropped.error().sqlstate == "55006"
+               ? exists_already(name,
+                                "another restore into it is under way, or sessions look at what an "
+                                "interrupted one left: end them, or name another database")
+               : dropped.error().during("drop what an interrupted restore left");
+  return {};
+}
+
 /// Open to its owner alone: closed while PUBLIC may still connect, opened when it may not.
 Result<> create_database(Session& session, const std::string& name, const json& facts, Deadline deadline,
                          const std::stop_token& stop) {
-  const std::array<Param, 1> params{name};
-  const auto found =
-      session.exec("SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1", params, deadline, stop);
-  if (!found) return found.error();
-  if (found->size() > 0)
-    return Error{ErrorKind::Terminal, "InvalidSpec",
-                 "database " + name + " exists already; a backup is restored into a new one only",
-                 "InvalidValue"};
-
   const std::string quoted = quote_ident(name);
   DBM_EFFECT(create, "restore.create");
   if (create.must_fail()) return refused("database " + name + " cannot be created", "ProducerFailed");
+  if (auto free = free_name(session, name, deadline, stop); !free) return free;
   for (const std::string& sql :
        {"CREATE DATABASE " + quoted + " TEMPLATE template0 ALLOW_CONNECTIONS false" + database_options(facts),
-        "REVOKE CONNECT, TEMPORARY ON DATABASE " + quoted + " FROM PUBLIC",
+        comment_sql(name, kUnfinished), "REVOKE CONNECT, TEMPORARY ON DATABASE " + quoted + " FROM PUBLIC",
         "ALTER DATABASE " + quoted + " ALLOW_CONNECTIONS true"}) {
     const auto done = session.exec(sql, deadline, stop);
     if (done) continue;
-    if (done.error().sqlstate == "42P04")
-      return Error{ErrorKind::Terminal, "InvalidSpec",
-                   "database " + name + " exists already; a backup is restored into a new one only",
-                   "InvalidValue"};
+    if (done.error().sqlstate == "42P04") return exists_already(name, "name another database");
     Error error = done.error().during("create database " + name);
     if (error.kind == ErrorKind::Terminal && error.reason == "ApplyFailed") error.reason = "RestoreFailed";
     if (error.sqlstate == "42501") error.remedy = "the login needs CREATEDB: ALTER ROLE … CREATEDB";
@@ -249,6 +280,10 @@ Result<> restore_database(const migration::Target& target, const std::string& ne
   DBM_EFFECT(end, "restore.end");
   if (end.must_fail()) return refused("the end of the restore was not seen", "ProducerFailed");
   end.done();
+  if (const auto said =
+          session->exec(comment_sql(new_database, "dbmigration.dev: restored from a backup"), deadline, stop);
+      !said)
+    return said.error().during("mark the database as restored");
   tell(progress, "comparing " + new_database + " with the backup");
   migration::Target restored = target;
   restored.keywords["dbname"] = new_database;

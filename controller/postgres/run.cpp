@@ -105,14 +105,21 @@ Result<> PostgresRun::apply(const migration::Plan& plan, Deadline deadline, cons
                             const std::function<void(const migration::AppliedScript&)>& applied) {
   // What was there before can be told from what the scripts did only while they have done nothing.
   if (untouched_ && !baseline_ && !plan.pending.empty()) {
-    auto baseline = take_baseline(check_request(plan), deadline, stop);
+    auto baseline = take_baseline(check_request(plan), Deadline::after(std::chrono::minutes{10}), stop);
     if (!baseline) return baseline.error().during("look at the schema before");
     baseline_ = std::move(*baseline);
     context().baseline = &*baseline_;
   }
-  const auto use = holding_->use_work();
-  untouched_ = false;
-  return apply_pending(context(), plan, deadline, stop, progress, applied);
+  const auto done = [&] {
+    const auto use = holding_->use_work();
+    untouched_ = false;
+    return apply_pending(context(), plan, deadline, stop, progress, applied);
+  }();
+  // What a check said before COMMIT is evidence, though the transaction it was asked in is gone.
+  if (!done && done.error().reason == "ValidationFailed" && !context().in_transaction.results.empty())
+    if (const auto recorded = record_checks(context().in_transaction); !recorded)
+      log::warning("what the checks said could not be recorded", {{"error", recorded.error().message}});
+  return done;
 }
 
 CheckRequest PostgresRun::check_request(const migration::Plan& plan) {
@@ -121,7 +128,9 @@ CheckRequest PostgresRun::check_request(const migration::Plan& plan) {
 
 Result<migration::ChecksStatus> PostgresRun::check(migration::Gate gate, const migration::Plan& plan,
                                                    Deadline deadline, const std::stop_token& stop) {
-  return check_gate(gate, check_request(plan), deadline, stop);
+  auto checks = check_gate(gate, check_request(plan), deadline, stop);
+  if (checks && gate == migration::Gate::After) merge_checks(*checks, context().in_transaction);
+  return checks;
 }
 
 Result<> PostgresRun::update_row(const std::string& assignments) {

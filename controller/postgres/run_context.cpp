@@ -4,6 +4,21 @@
 
 namespace dbm::postgres {
 
+Result<Rows> RunContext::ask_watch(std::string_view sql, std::span<const Param> params,
+                                   std::chrono::milliseconds span) {
+  constexpr std::chrono::seconds kPause{10};
+  if (!watch->lost()) {
+    auto rows = watch->exec(sql, params, Deadline::after(span), {});
+    if (rows || !watch->lost()) return rows;
+  }
+  const auto now = std::chrono::steady_clock::now();
+  const bool too_soon = reopened_ != std::chrono::steady_clock::time_point{} && now - reopened_ < kPause;
+  if (too_soon || !reopen_watch) return connection_lost();
+  reopened_ = now;
+  if (auto opened = reopen_watch(); !opened) return opened.error();
+  return watch->exec(sql, params, Deadline::after(span), {});
+}
+
 Result<> sleep_alive(RunContext& run, std::chrono::milliseconds span, Deadline deadline,
                      const std::stop_token& stop) {
   constexpr std::chrono::milliseconds kSlice{10'000};

@@ -1,7 +1,11 @@
 #pragma once
 /// What the steps of a run share: its two sessions, its fence, and how to sleep without losing either.
 
+#include <chrono>
+#include <functional>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "migration/engine.h"
 #include "postgres/ledger.h"
@@ -28,6 +32,17 @@ struct RunContext {
   std::string login;  ///< the role the server took us for
   /// Must follow each reset (RESET ALL …) on `work`; empty unless a session pooler refused `options`.
   std::string after_reset;
+  /// Opens `watch` again, in its place; set by who owns it.
+  std::function<Result<>()> reopen_watch;
+  /// What the checks at InTransaction have said in this run, each check once.
+  migration::ChecksStatus in_transaction;
+
+  /// One statement on `watch`, at most `span` long. A watch that was lost is opened again, tried at most
+  /// every ten seconds: without it the run goes on, it only cannot see who is in its way.
+  Result<Rows> ask_watch(std::string_view sql, std::span<const Param> params, std::chrono::milliseconds span);
+
+ private:
+  std::chrono::steady_clock::time_point reopened_ = {};
 };
 
 /// Sleeps outside a transaction without letting `work` fall silent for 30 s: it is pinged every 10 s. An
