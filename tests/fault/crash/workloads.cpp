@@ -116,6 +116,7 @@ void drop_copy(World& world) { world.database().server().sql("DROP DATABASE IF E
 
 void backed_up(World& world) {
   every_phase(world);
+  world.database().server().sql("ALTER ROLE " + std::string(kLogin) + " CREATEDB");
   EXPECT_EQ(world.apply().exit_code, 0);
 }
 
