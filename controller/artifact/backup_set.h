@@ -57,8 +57,8 @@ struct SetRequest {
   std::string store_key;  ///< empty: not encrypted
 };
 
-/// Writes one set. Not thread-safe. `store` and `clock` must outlive it. A set that is not completed needs no
-/// clean-up here.
+/// Writes one set. Its two artifacts may be written side by side; else not thread-safe. `store` and `clock`
+/// must outlive it. A set that is not completed needs no clean-up here.
 class SetWriter {
  public:
   SetWriter(Store& store, SetRequest request, const WallClock& clock);
@@ -66,7 +66,7 @@ class SetWriter {
   [[nodiscard]] const std::string& id() const { return manifest_.id; }
   [[nodiscard]] const std::string& prefix() const { return prefix_; }
 
-  /// One after the other: each writer is finished before the next is started. The schema is optional.
+  /// Each from any thread, both finished before complete(). The schema is optional.
   Result<std::unique_ptr<ArtifactWriter>> start_artifact();
   Result<std::unique_ptr<ArtifactWriter>> start_schema();
 

@@ -1,13 +1,17 @@
 #include "postgres/client_tools.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstdint>
 #include <fstream>
+#include <map>
 #include <string_view>
 
+#include "base/guarded.h"
 #include "base/process.h"
 
 namespace dbm::postgres {
@@ -25,6 +29,27 @@ std::string folder_of(int major) {
   std::string folder = pattern();
   const auto mark = folder.find('%');
   return mark == std::string::npos ? folder : folder.replace(mark, 1, std::to_string(major));
+}
+
+/// What tells one version of a file from the next.
+using FileIdentity = std::array<std::int64_t, 5>;
+
+FileIdentity identity_of(const std::string& path) {
+  struct stat facts {};
+  if (::stat(path.c_str(), &facts) != 0) return {};
+  return {static_cast<std::int64_t>(facts.st_dev), static_cast<std::int64_t>(facts.st_ino), facts.st_size,
+          facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec};
+}
+
+struct KnownVersion {
+  FileIdentity identity;
+  std::string version;
+};
+
+/// A run asks five times, and starting a program takes longer than most of what it does besides.
+Guarded<std::map<std::string, KnownVersion>>& known_versions() {
+  static Guarded<std::map<std::string, KnownVersion>> known;
+  return known;
 }
 
 /// "15.18" of "pg_dump (PostgreSQL) 15.18 (Debian …)".
@@ -46,6 +71,19 @@ Result<std::string> ask_version(const std::string& path) {
     return Error{ErrorKind::Terminal, "BackupFailed", path + " does not say its version", "ClientTooOld"};
   const auto begin = mark + 13;
   return said.substr(begin, said.find_first_of(" \n", begin) - begin);
+}
+
+/// The same, asked once while the file stays what it is.
+Result<std::string> version_of(const std::string& path) {
+  const FileIdentity identity = identity_of(path);
+  const auto known = known_versions().with([&](const auto& all) {
+    const auto found = all.find(path);
+    return found != all.end() && found->second.identity == identity ? found->second.version : std::string{};
+  });
+  if (!known.empty()) return known;
+  auto version = ask_version(path);
+  if (version) known_versions().with([&](auto& all) { all[path] = {identity, *version}; });
+  return version;
 }
 
 /// 'it''s' as a conninfo value: backslash before quotes and backslashes.
@@ -123,7 +161,7 @@ Result<ClientTool> find_client(const std::string& program, int server_version_nu
   for (int major = wanted; major <= kNewestMajor; ++major) {
     const std::string path = folder_of(major) + "/" + program;
     if (::access(path.c_str(), X_OK) != 0) continue;
-    const auto version = ask_version(path);
+    const auto version = version_of(path);
     if (!version) return version.error();
     if (std::atoi(version->c_str()) >= wanted) return ClientTool{path, *version};
     seen_older = path + " is " + *version;
