@@ -63,9 +63,13 @@ void complain(const Error& error) {
   std::string text = "dbm: " + (where.empty() ? "" : where + ": ") + error.message;
   if (!error.sqlstate.empty() && error.message.find(error.sqlstate) == std::string::npos)
     text += " (SQLSTATE " + error.sqlstate + ")";
-  text += " [" + error.failure_reason() + "]\n";
-  if (!error.remedy.empty()) text += "     " + error.remedy + "\n";
-  write_all(STDERR_FILENO, redact::scrub(text));
+  text += " [" + error.failure_reason() + "]";
+  if (!error.remedy.empty()) text += "; " + error.remedy;
+  // One line whatever the server or a file name held.
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; },
+      ' ');
+  write_all(STDERR_FILENO, redact::scrub(text) + "\n");
 }
 
 ExitCode exit_code_of(const Error& error) {

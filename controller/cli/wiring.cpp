@@ -58,7 +58,8 @@ std::string holder_name() {
 }
 
 void log_event(const kubernetes::Object& object, const kubernetes::Event& event) {
-  const auto level = event.type == kubernetes::EventType::Warning ? log::Level::Warning : log::Level::Info;
+  // What stalled is the command's last line and need not be said twice; what it waits for is not said again.
+  const auto level = event.reason == "LockTimeout" ? log::Level::Warning : log::Level::Info;
   log::write(level, event.note,
              {{"event", event.reason}, {"object", object.key.namespace_ + "/" + object.key.name}});
 }

@@ -59,14 +59,12 @@ std::string sqlstate_of(std::string_view message) {
 
 bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
-/// The last line without libpq's "connection to server at … failed: ".
+/// The last line without libpq's "connection to server at … failed: " and the hint below it.
 std::string last_words(std::string_view message) {
   while (!message.empty() && (message.back() == '\n' || message.back() == ' ')) message.remove_suffix(1);
   const auto failed = message.rfind(" failed: ");
   if (failed != std::string_view::npos) message.remove_prefix(failed + 9);
-  std::string words;
-  for (const char c : message.substr(0, 200)) words += c == '\n' || c == '\t' ? ' ' : c;
-  return words;
+  return std::string(message.substr(0, std::min<std::size_t>(message.find('\n'), 200)));
 }
 
 Error libpq_error(const std::string& message, const std::string& where) {
