@@ -26,18 +26,27 @@ class SignalWatch {
     ::sigaddset(&signals_, SIGINT);
     ::sigaddset(&signals_, SIGTERM);
     ::sigaddset(&signals_, SIGHUP);
+    ::sigaddset(&signals_, wake());
     ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
     thread_ = std::jthread([this](const std::stop_token& ending) { watch(ending); });
   }
+  ~SignalWatch() {
+    thread_.request_stop();
+    ::pthread_kill(thread_.native_handle(), wake());
+  }
+  SignalWatch(const SignalWatch&) = delete;
+  SignalWatch& operator=(const SignalWatch&) = delete;
 
   [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
 
  private:
+  /// Nobody else's: ends the wait at once, when all is done.
+  static int wake() { return SIGRTMIN; }
+
   void watch(const std::stop_token& ending) {
     while (!ending.stop_requested()) {
-      const timespec tick{0, 100'000'000};
-      const int signal = ::sigtimedwait(&signals_, nullptr, &tick);
-      if (signal <= 0) continue;
+      const int signal = ::sigwaitinfo(&signals_, nullptr);
+      if (signal <= 0 || signal == wake()) continue;
       if (source_.stop_requested()) ::_exit(128 + signal);
       constexpr std::string_view said =
           "\ndbm: stopping at the next safe point; once more stops at once (the next start settles it)\n";
