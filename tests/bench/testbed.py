@@ -13,7 +13,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PG_BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
-PASSWORD = "bench"
+PASSWORD = "kUd3vQ"  # no word: where a status says it, it is scrubbed
 
 
 def as_postgres(argv):
