@@ -1,6 +1,5 @@
 /// JSON → Spec. What is allowed stands in the schema's tables; here values only find their places.
 #include <nlohmann/json.hpp>
-#include <regex>
 
 #include "base/digest.h"
 #include "migration/object.h"
@@ -184,12 +183,12 @@ Spec spec_of(const Json& json) {
 /// Names become folders of a store and files beside the manifest, so they are checked here too, not only by a
 /// server.
 Result<> check_names(const kubernetes::Object& object) {
-  static const std::regex dns{"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"};
+  const char* dns = "[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*";
   const char* must =
       "must be 1 to 253 lower-case letters, digits, '-' and '.', a letter or digit at both ends";
-  if (object.key.name.size() > 253 || !std::regex_match(object.key.name, dns))
+  if (object.key.name.size() > 253 || !schema::matches(object.key.name, dns))
     return schema::invalid("/metadata/name", object.position, must);
-  if (object.key.namespace_.size() > 63 || !std::regex_match(object.key.namespace_, dns))
+  if (object.key.namespace_.size() > 63 || !schema::matches(object.key.namespace_, dns))
     return schema::invalid("/metadata/namespace", object.position, must);
   return {};
 }

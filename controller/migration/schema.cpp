@@ -1,13 +1,18 @@
 #include "migration/schema.h"
 
+#include <re2/re2.h>
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <regex>
 #include <set>
 
 #include "base/units.h"
 
 namespace dbm::migration::schema {
+
+bool matches(const std::string& text, const char* pattern) {
+  return RE2::FullMatch(text, RE2(pattern, RE2::Quiet));
+}
+
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -68,8 +73,7 @@ std::string joined(const std::vector<std::string>& words) {
 
 /// What a person wrote, only where it can hold no secret: one short plain word.
 std::string echo(const std::string& value) {
-  static const std::regex plain{"[A-Za-z0-9_.-]{1,40}"};
-  return std::regex_match(value, plain) ? ", not '" + value + "'" : "";
+  return matches(value, "[A-Za-z0-9_.-]{1,40}") ? ", not '" + value + "'" : "";
 }
 
 class Walk {
@@ -190,7 +194,7 @@ class Walk {
       if (!bytes) return invalid(pointer, positions_, bytes.error().message);
       return value;
     }
-    if (field.pattern != nullptr && !std::regex_match(text, std::regex{field.pattern}))
+    if (field.pattern != nullptr && !matches(text, field.pattern))
       return invalid(pointer, positions_, field.must);
     return value;
   }

@@ -49,6 +49,8 @@ struct Field {
 const Field& spec();
 const Field& status();
 
+/// Whether a pattern of a field, or another of RE2's, matches the whole text.
+bool matches(const std::string& text, const char* pattern);
 /// The words of an enum.
 std::vector<std::string> words_of(const Field& field);
 /// The pattern the CRD carries for this field, that of its form included; empty: none.

@@ -1,7 +1,7 @@
 /// spec.connection: where the database is and who logs in.
+#include <re2/re2.h>
 #include <array>
 #include <nlohmann/json.hpp>
-#include <regex>
 
 #include "migration/schema_parts.h"
 
@@ -99,10 +99,10 @@ constexpr std::array kParameters{
 };
 
 bool options_are_plain(const Json& self) {
-  static const std::regex forbidden{
+  if (!self.contains("options")) return true;
+  const RE2 forbidden{
       "(^| )-c ?(role|session_authorization|local_preload_libraries|session_preload_libraries)="};
-  return !self.contains("options") ||
-         !std::regex_search(self["options"].get_ref<const std::string&>(), forbidden);
+  return !RE2::PartialMatch(self["options"].get_ref<const std::string&>(), forbidden);
 }
 
 constexpr std::array kParameterRules{

@@ -233,10 +233,13 @@ Result<ScriptSet> read_set(std::vector<Text> texts, const ReadOptions& options) 
     if (const auto parted = part(file, set.format, script); !parted) return parted.error();
     set.scripts.push_back(std::move(script));
   }
-  std::sort(set.scripts.begin(), set.scripts.end(), [](const Script& a, const Script& b) {
+  const auto before = [](const Script& a, const Script& b) {
     const int order = compare_keys(a.version.key, b.version.key);
     return order != 0 ? order < 0 : a.forward.name < b.forward.name;
-  });
+  };
+  // Files come in the order of their names, which mostly is theirs; scripts are heavy to move.
+  if (!std::is_sorted(set.scripts.begin(), set.scripts.end(), before))
+    std::sort(set.scripts.begin(), set.scripts.end(), before);
   for (std::size_t i = 1; i < set.scripts.size(); ++i) {
     if (set.scripts[i - 1].version == set.scripts[i].version)
       return duplicate(set.scripts[i - 1], set.scripts[i]);

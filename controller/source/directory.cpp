@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <memory>
 #include <system_error>
+#include <vector>
 
 #include "source/beneath.h"
 #include "source/kinds.h"
@@ -117,7 +118,15 @@ class Walk {
     }
   }
 
-  Texts texts;
+  /// What was found, in the order of names.
+  Texts texts() {
+    // The files are sorted before they become texts, which are heavy to move.
+    std::sort(files_.begin(), files_.end(), [](const auto& a, const auto& b) { return a->name < b->name; });
+    Texts texts;
+    texts.reserve(files_.size());
+    for (auto& file : files_) texts.push_back(text_of_file(std::move(file)));
+    return texts;
+  }
 
  private:
   static Error too_many(std::string message) {
@@ -156,13 +165,14 @@ class Walk {
   }
 
   Result<> add(const std::string& name, const struct stat& facts, bool by_link) {
-    if (texts.size() == kMostFiles) return too_many("more than 100000 files");
-    texts.push_back(text_of_file(std::make_shared<const FileInFolder>(
-        FileInFolder{top_, name, static_cast<std::uint64_t>(facts.st_size), by_link})));
+    if (files_.size() == kMostFiles) return too_many("more than 100000 files");
+    files_.push_back(std::make_shared<const FileInFolder>(
+        FileInFolder{top_, name, static_cast<std::uint64_t>(facts.st_size), by_link}));
     return {};
   }
 
   std::shared_ptr<const OpenFolder> top_;
+  std::vector<std::shared_ptr<const FileInFolder>> files_;
 };
 
 }  // namespace
@@ -181,9 +191,7 @@ Result<Texts> read_directory(const Place& place) {
   if (!listed) return error_of(errno, "folder " + place.below);
   if (const auto read = walk.read(std::move(listed), "", false, 0); !read)
     return read.error().during("folder " + place.below);
-  std::sort(walk.texts.begin(), walk.texts.end(),
-            [](const auto& a, const auto& b) { return a.name < b.name; });
-  return std::move(walk.texts);
+  return walk.texts();
 }
 
 }  // namespace dbm::source

@@ -33,7 +33,7 @@ const std::map<std::string, Names, std::less<>> kThirdParty{
     {"openssl/", {"base/digest.cpp", "artifact"}},
     {"pg_query.h", {"script/classify.cpp"}},
     {"pqxx/", {"postgres"}},
-    {"re2/", {"script"}},
+    {"re2/", {"migration", "script"}},
     {"spdlog/", {"base/log.cpp"}},
     {"yaml-cpp/", {"base/yaml.cpp"}},
     {"zstd.h", {"artifact"}},
