@@ -41,7 +41,9 @@ UNION ALL
 SELECT 'prepared ' || p.gid, pg_catalog.format('prepared transaction %s of %s', pg_catalog.quote_literal(pg_catalog.left(p.gid, 60)), p.owner)
 FROM pg_catalog.pg_prepared_xacts p
 WHERE p.database = pg_catalog.current_database()
-  AND ($2::boolean OR EXISTS (SELECT FROM held WHERE held.virtualtransaction = '-1/' || p.transaction::text))
+  AND ($2::boolean OR EXISTS (
+    SELECT FROM held JOIN pg_catalog.pg_locks own USING (virtualtransaction)
+    WHERE held.pid IS NULL AND own.pid IS NULL AND own.locktype = 'transactionid' AND own.granted AND own.transactionid = p.transaction))
 UNION ALL
 SELECT a.pid::text || ' ' || a.xact_start::text, pg_catalog.format('an autovacuum against wraparound (pid %s), which does not give way', a.pid)
 FROM pg_catalog.pg_stat_activity a JOIN held ON held.pid = a.pid

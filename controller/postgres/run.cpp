@@ -79,6 +79,12 @@ Result<> PostgresRun::open(const migration::Plan& plan) {
   opening.done();
   row_ = read_run_row(answer.rows.back(), 0);
   untouched_ = answer.rows.back().boolean(0, 15);
+  if (row_.checks) {
+    migration::ChecksStatus earlier;
+    for (const auto& result : row_.checks->results)
+      if (result.at == to_string(migration::Gate::InTransaction)) earlier.results.push_back(result);
+    merge_checks(context().in_transaction, earlier);
+  }
   context().batch = row_.batch;
   context().plan_digest = row_.plan_digest;
   if (row_.backup) context().backup_id = row_.backup->id;
@@ -115,8 +121,9 @@ Result<> PostgresRun::apply(const migration::Plan& plan, Deadline deadline, cons
     untouched_ = false;
     return apply_pending(context(), plan, deadline, stop, progress, applied);
   }();
-  // What a check said before COMMIT is evidence, though the transaction it was asked in is gone.
-  if (!done && done.error().reason == "ValidationFailed" && !context().in_transaction.results.empty())
+  // What a check said before COMMIT is evidence: for a run that goes on after a crash, and for a person where
+  // the transaction it was asked in is gone.
+  if (!context().in_transaction.results.empty() && !context().work->lost())
     if (const auto recorded = record_checks(context().in_transaction); !recorded)
       log::warning("what the checks said could not be recorded", {{"error", recorded.error().message}});
   return done;

@@ -154,6 +154,25 @@ TEST_F(Vacuous, AnInvariantByIntentIsNotFlagged) {
   EXPECT_EQ(verdict(), "Passed: 0 violations");
 }
 
+TEST_F(Vacuous, AColumnCheckIsAboutTheColumnThatIsAltered) {
+  as_login("CREATE TABLE tickets (priority text, note text)");
+  spec_.checks.clear();
+  migration::Check check;
+  check.name = "c";
+  check.column = migration::ColumnCheck{"tickets", "priority", "text", std::nullopt, std::nullopt, false};
+  spec_.checks.push_back(check);
+  take_baseline();
+  apply("ALTER TABLE public.tickets ADD COLUMN more int, ALTER note SET NOT NULL");
+  EXPECT_EQ(verdict(Gate::After, "c").substr(0, 6), "Passed") << "about another column";
+
+  apply("ALTER TABLE public.tickets ADD CONSTRAINT x CHECK (true), ALTER COLUMN priority SET DEFAULT 'low'");
+
+  EXPECT_EQ(
+      verdict(Gate::After, "c"),
+      "Vacuous: was already true before tickets.priority was altered, so it says nothing about that; at: "
+      "[Before, After] if that is meant");
+}
+
 class AlwaysOn : public ChecksTest {};
 
 TEST_F(AlwaysOn, PassOnASoundDatabase) {

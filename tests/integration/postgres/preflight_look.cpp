@@ -115,6 +115,32 @@ TEST_F(PreflightLook, BlockersAreReportedWithoutTheirStatements) {
   session("ROLLBACK PREPARED 'waits'");
 }
 
+TEST_F(PreflightLook, OneTransactionThatTakesMoreLocksThanThereIsRoomForIsRefused) {
+  PostgresServer server{
+      ServerOptions{.settings = {{"max_locks_per_transaction", "10"}, {"max_connections", "20"}}}};
+  auto database = server.fresh_database();
+  auto own = connect_to(database);
+  std::string tables;
+  for (int i = 0; i < 80; ++i)
+    tables += "CREATE TABLE t" + std::to_string(i) + " (id int PRIMARY KEY, note text);\n";
+  pending("0001_many.sql", tables);
+  const auto look = [&] {
+    return postgres::look_first(own, target_of(database), spec_, plan_, Deadline::never(), {});
+  };
+  EXPECT_TRUE(look());
+  spec_.apply.transaction = migration::ApplyTransaction::AllPending;
+
+  const auto found = look();
+
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().reason, "InvalidSpec");
+  EXPECT_EQ(
+      found.error().message,
+      "apply.transaction AllPending: what is pending takes at least 320 locks in one transaction, and the "
+      "server has room for 280 (max_locks_per_transaction × (max_connections + "
+      "max_prepared_transactions))");
+}
+
 TEST_F(PreflightLook, TheServerJudgesWhatOurGrammarDoesNotKnow) {
   pending("0001_new.sql", "CREATE TABLE t (a int);\nSELECT 1 FROM (SELECT 1);\nSELEC 2;");
 

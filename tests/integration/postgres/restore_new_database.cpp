@@ -120,6 +120,43 @@ TEST_F(RestoreNewDatabase, LeavesNoHalfDatabaseOfADamagedArchive) {
   EXPECT_EQ(ask("SELECT count(*) FROM pg_database WHERE datname = '" + name + "'"), "0");
 }
 
+TEST_F(RestoreNewDatabase, ReplacesWhatAnInterruptedRestoreLeft) {
+  as_login("CREATE TABLE t (id int); INSERT INTO t VALUES (1)");
+  const auto made = dump();
+  ASSERT_TRUE(made);
+  const auto name = fresh_name();
+  as_login("CREATE DATABASE " + name);
+  as_login("COMMENT ON DATABASE " + name + " IS 'dbmigration.dev: a restore is under way'");
+  {
+    Session looking({"127.0.0.1", database_.server().port(), name});
+    const auto refused = restore(*made, name);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().reason, "InvalidSpec");
+    EXPECT_NE(refused.error().remedy.find("under way"), std::string::npos);
+  }
+
+  auto restored = restore(*made, name);
+  for (int tries = 0; !restored && tries < 50; ++tries) restored = restore(*made, name);  // its session ends
+
+  ASSERT_TRUE(restored) << restored.error().message;
+  EXPECT_EQ(sql(database_, "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = '" +
+                               name + "'"),
+            "dbmigration.dev: restored from a backup");
+  EXPECT_FALSE(restore(*made, name)) << "finished, it is not replaced";
+}
+
+TEST_F(RestoreNewDatabase, SaysWhatToDropWhereTheCrashCameFirst) {
+  const auto made = dump();
+  ASSERT_TRUE(made);
+  const auto name = fresh_name();
+  as_login("CREATE DATABASE " + name + " ALLOW_CONNECTIONS false");
+
+  const auto refused = restore(*made, name);
+
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().remedy.find("DROP DATABASE " + postgres::quote_ident(name)), std::string::npos);
+}
+
 TEST_F(RestoreNewDatabase, NeverRunsAsSuperuser) {
   const auto made = dump();
   ASSERT_TRUE(made);

@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "base/digest.h"
 #include "migration/plan_rules.h"
 #include "unit/migration/worlds.h"
 
@@ -47,6 +48,38 @@ TEST_F(PlanTable, OtherTextWithTheSameMeaningRunsNothingAndIsSaid) {
   files_[0].second = "-- a comment\nCREATE  TABLE a (id int);";
   EXPECT_TRUE(plan()->empty());
   EXPECT_THAT(plan()->warnings, testing::ElementsAre("0001_a.sql: DBM712 text changed, meaning the same"));
+}
+
+/// 0001 stopped after its first statement.
+class PlanOfABegunScript : public PlanTable {
+ protected:
+  PlanOfABegunScript() {
+    files_ = {
+        {"0001_a.sql", "-- dbm:transaction none\nCREATE TABLE a (id int);\nCREATE TABLE b (id int);\n"}};
+    apply(1, "failed");
+    rows_[0].statements_done = 1;
+    rows_[0].done_hashes = {sha256_hex("CREATE TABLE a (id int)")};
+  }
+};
+
+TEST_F(PlanOfABegunScript, GoesOnWhereTheBeginningIsWhatItWas) {
+  files_[0].second = "-- dbm:transaction none\nCREATE TABLE a (id int);\nCREATE TABLE b (id bigint);\n";
+  EXPECT_EQ(pending_of(plan()), (std::vector<std::string>{"0001: 1 of 2 statements in effect"}));
+}
+
+TEST_F(PlanOfABegunScript, IsRefusedWhereWhatIsInEffectHasChanged) {
+  files_[0].second = "-- dbm:transaction none\nCREATE TABLE a (id bigint);\nCREATE TABLE b (id int);\n";
+  EXPECT_EQ(plan().error().message,
+            "0001_a.sql: its first 1 statements are in effect, and statement 1 is another now");
+  EXPECT_EQ(plan().error().at, (Position{"0001_a.sql", 2, 1}));
+  files_[0].second = "-- dbm:transaction none\n";
+  EXPECT_EQ(pending_of(plan()), (std::vector<std::string>{"ChangedScript/ChecksumDiffers"}));
+}
+
+TEST_F(PlanOfABegunScript, DoesNotBeginAnewInATransaction) {
+  files_[0].second = "CREATE TABLE a (id int);\nCREATE TABLE b (id int);\n";
+  EXPECT_EQ(plan().error().message,
+            "0001_a.sql: its first 1 statements are in effect, so it cannot begin anew in a transaction");
 }
 
 TEST_F(PlanTable, ChangedIsRefusedWithBothChecksumsOrWarned) {
