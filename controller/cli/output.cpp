@@ -10,6 +10,7 @@
 
 #include "base/redact.h"
 #include "base/yaml.h"
+#include "migration/remedy.h"
 
 namespace dbm::cli {
 namespace {
@@ -59,8 +60,7 @@ void print(const nlohmann::ordered_json& value, Output output) {
 }
 
 void complain(const Error& error) {
-  const std::string where = to_string(error.at);
-  std::string text = "dbm: " + (where.empty() ? "" : where + ": ") + error.message;
+  std::string text = "dbm: " + migration::message_of(error);
   if (!error.sqlstate.empty() && error.message.find(error.sqlstate) == std::string::npos)
     text += " (SQLSTATE " + error.sqlstate + ")";
   text += " [" + error.failure_reason() + "]";
@@ -87,6 +87,10 @@ ExitCode worst(ExitCode a, ExitCode b) {
   constexpr std::array kFromWorst{kUsage, kFailed, kCheckFailed, kNeedsPerson, kTimedOut, kDone};
   return *std::find_if(kFromWorst.begin(), kFromWorst.end(),
                        [&](ExitCode code) { return code == a || code == b; });
+}
+
+std::string counted(std::int64_t count, const std::string& thing) {
+  return std::to_string(count) + " " + thing + (count == 1 ? "" : "s");
 }
 
 std::string people_duration(std::int64_t millis) {

@@ -36,6 +36,9 @@ ExitCode exit_code_of(const Error& error);
 /// done.
 ExitCode worst(ExitCode a, ExitCode b);
 
+/// "1 script", "3 scripts".
+std::string counted(std::int64_t count, const std::string& thing);
+
 /// "1.2 s", "340 ms", "3 min 20 s".
 std::string people_duration(std::int64_t millis);
 

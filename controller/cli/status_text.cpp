@@ -31,8 +31,9 @@ std::string describe_version(const Status& status) {
 }
 
 std::string describe_plan(const migration::PlanStatus& plan) {
-  std::string text = plan.risk + ", " + std::to_string(plan.scripts) + " scripts, " +
-                     std::to_string(plan.statements) + " statements";
+  if (plan.scripts == 0) return "";
+  std::string text =
+      plan.risk + ", " + counted(plan.scripts, "script") + ", " + counted(plan.statements, "statement");
   for (const std::string& effect : plan.effects)
     text += (&effect == &plan.effects.front() ? ": " : ", ") + effect;
   return text;

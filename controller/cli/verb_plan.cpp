@@ -36,8 +36,9 @@ std::string head_of(const migration::PlanReport& report) {
   if (facts.plan == nullptr) return text + "no plan\n";
   const auto& plan = *facts.plan;
   if (plan.empty()) return text + "nothing to do\n";
-  return text + std::to_string(plan.pending.size()) + " scripts to run, " + std::to_string(plan.statements) +
-         " statements, risk " + std::string(script::risk_of(plan.effects)) + "\n";
+  return text + counted(static_cast<std::int64_t>(plan.pending.size()), "script") + " to run, " +
+         counted(plan.statements, "statement") + ", risk " + std::string(script::risk_of(plan.effects)) +
+         "\n";
 }
 
 std::string describe_plan(const migration::PlanReport& report) {
