@@ -34,7 +34,7 @@ WITH ns AS MATERIALIZED (
   WHERE (t.typtype IN ('e', 'd', 'r') OR t.typtype = 'c' AND r.relkind = 'c' OR t.typtype = 'b' AND t.typelem = 0)
     AND NOT EXISTS (SELECT FROM member WHERE classid = 'pg_type'::regclass AND objid = t.oid)
 ), con AS MATERIALIZED (
-  SELECT c.oid, c.conrelid, c.conname, c.contype, c.convalidated, c.conindid, c.conparentid <> 0 OR c.contype = 'c' AND c.coninhcount > 0 AS inherited, coalesce(rel.name, typ.name) || '.' || quote_ident(c.conname) AS name,
+  SELECT c.oid, c.conrelid, c.conname, c.contype, c.convalidated OR coalesce(to_jsonb(c) ->> 'conenforced', 'true') = 'false' AS convalidated, c.conindid, c.conparentid <> 0 OR c.contype = 'c' AND c.coninhcount > 0 AS inherited, coalesce(rel.name, typ.name) || '.' || quote_ident(c.conname) AS name,
          'con:' || c.oid AS ident, coalesce(rel.name, typ.name) AS on_name, coalesce(rel.ident, typ.ident) AS on_ident
   FROM pg_constraint c LEFT JOIN rel ON rel.oid = c.conrelid AND c.conrelid <> 0 LEFT JOIN typ ON typ.oid = c.contypid AND c.contypid <> 0
   WHERE c.contype IN ('c', 'f', 'u', 'p', 'x') AND (rel.oid IS NOT NULL OR typ.oid IS NOT NULL)
