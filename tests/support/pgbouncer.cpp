@@ -13,7 +13,8 @@ std::filesystem::path program() {
 
 }  // namespace
 
-PgBouncer::PgBouncer(const Database& database) : folder_("dbm-pgb"), port_(free_port()) {
+PgBouncer::PgBouncer(const Database& database, const PoolOptions& options)
+    : folder_("dbm-pgb"), port_(free_port()) {
   const auto server = database.address();
   const std::string target = "host=127.0.0.1 port=" + std::to_string(server.port) +
                              " dbname=" + server.database + " user=" + std::string(kLogin) +
@@ -22,7 +23,9 @@ PgBouncer::PgBouncer(const Database& database) : folder_("dbm-pgb"), port_(free_
       folder_.path() / "ini",
       "[databases]\ntransaction = " + target + " pool_mode=transaction\nsession = " + target +
           " pool_mode=session\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = " + std::to_string(port_) +
-          "\nunix_socket_dir =\nauth_type = any\ndefault_pool_size = 5\nserver_tls_sslmode = disable\n");
+          "\nunix_socket_dir =\nauth_type = any\ndefault_pool_size = " + std::to_string(options.size) +
+          "\nserver_tls_sslmode = disable\n" +
+          (options.ignores_options ? "ignore_startup_parameters = options\n" : ""));
   give_to_postgres(folder_.path());
   process_.emplace(
       Child::start({.argv = as_postgres({program(), folder_.path() / "ini"}, true), .environment = {}}));
