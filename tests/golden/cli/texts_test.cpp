@@ -25,20 +25,22 @@ std::string masked(std::string text, const World* world) {
     }
   }
   static const std::pair<std::regex, const char*> kMasks[] = {
-      {std::regex("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "UUID"},
+      {std::regex("\"?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\"?"), "UUID"},
       {std::regex("-pre-[0-9TZ]+-[0-9a-f]+"), "-pre-ID"},
       {std::regex("20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z"), "TIME"},
       {std::regex("(dbm1-)?sha256:[0-9a-f]{64}"), "DIGEST"},
-      {std::regex("[0-9a-f]{64}"), "HEX"},
+      {std::regex("\"?[0-9a-f]{64}\"?"), "HEX"},
       {std::regex("[0-9.]+ (B|KiB|MiB)\\b"), "SIZE"},
       {std::regex("(bytes\"?): [0-9]+"), "$1: N"},
       {std::regex("(Millis\"?): [0-9]+"), "$1: N"},
-      {std::regex("[0-9]+ ms\\b"), "N ms"},
+      {std::regex("[0-9.]+ m?s\\b"), "N ms"},
       {std::regex("PostgreSQL 1[0-9]\\.[0-9]+"), "PostgreSQL VERSION"},
       {std::regex("(erverVersion\"?): \"[0-9.]+\""), "$1: \"VERSION\""},
       {std::regex("(systemIdentifier\"?): \"[0-9]+\""), "$1: \"N\""},
       {std::regex("dbm [0-9]+\\.[0-9]+\\.[0-9]+"), "dbm VERSION"},
-      {std::regex(" {3,}"), "   "},  // columns are as wide as what was masked
+      {std::regex("(^|\n)(Plan|Backup|DryRun|Apply|Validate)( [^\n]*)?(?=\n)"),
+       ""},                         // progress depends on the pace
+      {std::regex(" {2,}"), "  "},  // columns are as wide as what was masked
   };
   for (const auto& [what, word] : kMasks) text = std::regex_replace(text, what, word);
   return text;
