@@ -16,7 +16,8 @@ Result<migration::AppliedScript> JournalledScript::run() {
   if (auto opened = open(*units); !opened) return opened.error();
   for (const JournalUnit& unit : *units) {
     if (unit.last < done_ && unit.kind != JournalUnit::Kind::Session) continue;
-    if (execution_.stop.stop_requested()) return close_failed(stopped());
+    if (execution_.stop.stop_requested())
+      return close_failed({ErrorKind::Cancelled, "Stopping", "stopped between two statements"});
     if (execution_.watch.deadline().passed()) return close_failed(execution_.watch.out_of_time());
     execution_.report(script_, static_cast<std::int64_t>(unit.first),
                       unit.kind == JournalUnit::Kind::Outside ? unit.what.kind : "");

@@ -72,5 +72,73 @@ TEST_F(LedgerWholeRun, GoesThroughAllItsVerbsAndKeepsItsLock) {
   EXPECT_EQ(seen->newest[0].backup, "b1");
 }
 
+class LedgerGates : public LedgerWholeRun {
+ protected:
+  LedgerGates() {
+    as_login("CREATE TABLE orders (id int PRIMARY KEY, total int)");
+    check("some", "SELECT 1 WHERE NOT EXISTS (SELECT FROM orders)", migration::Severity::Error);
+    check("few", "SELECT 1 FROM orders", migration::Severity::Warning);
+    check("totals", "SELECT id FROM orders WHERE total < 0", migration::Severity::Error);
+  }
+  void check(const std::string& name, const std::string& query, migration::Severity severity) {
+    migration::Check one;
+    one.name = name;
+    one.at = {migration::Gate::InTransaction};
+    one.severity = severity;
+    one.sql = migration::SqlCheck{query};
+    spec_.checks.push_back(std::move(one));
+  }
+  static Result<> apply(migration::EngineRun& run, const migration::Plan& plan) {
+    return run.apply(
+        plan, Deadline::after(seconds{60}), {}, [](const migration::Progress&) {},
+        [](const migration::AppliedScript&) {});
+  }
+  static std::string verdicts(const migration::ChecksStatus& checks) {
+    std::string text;
+    for (const auto& one : checks.results)
+      if (one.at == "InTransaction") text += (text.empty() ? "" : " ") + one.name + "=" + one.result;
+    return text;
+  }
+};
+
+TEST_F(LedgerGates, WhatChecksSaidInTransactionsIsPartOfTheVerdictAfter) {
+  const auto plan = plan_of("0001_row.sql", "INSERT INTO orders VALUES (1, 5);\n");
+  auto run = begin();
+  ASSERT_TRUE(run && (*run)->inspect() && (*run)->open(plan));
+  const auto done = apply(**run, plan);
+  ASSERT_TRUE(done) << done.error().message;
+
+  const auto after = (*run)->check(migration::Gate::After, plan, Deadline::after(seconds{60}), {});
+
+  ASSERT_TRUE(after) << after.error().message;
+  EXPECT_EQ(verdicts(*after), "few=Warned totals=Vacuous some=Passed");
+  EXPECT_EQ(after->warned, 1);
+  EXPECT_EQ(after->vacuous, 1);
+  run->reset();  // a crash before Validate
+  auto next = begin();
+  ASSERT_TRUE(next && (*next)->inspect() && (*next)->open(plan));
+  const auto again = (*next)->check(migration::Gate::After, plan, Deadline::after(seconds{60}), {});
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(verdicts(*again), "few=Warned totals=Vacuous some=Passed");
+}
+
+TEST_F(LedgerGates, AFailedOneIsInTheRunsRowThoughItsTransactionIsGone) {
+  const auto plan = plan_of("0001_row.sql", "INSERT INTO orders VALUES (1, -5);\n");
+  auto run = begin();
+  ASSERT_TRUE(run && (*run)->inspect() && (*run)->open(plan));
+
+  const auto done = apply(**run, plan);
+
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().reason, "ValidationFailed");
+  ASSERT_TRUE((*run)->row().checks);
+  EXPECT_EQ(verdicts(*(*run)->row().checks), "totals=Failed few=Warned some=Passed");
+  ASSERT_TRUE((*run)->finish(done.error()));
+  const auto seen = inspect();
+  ASSERT_TRUE(seen && seen->last_run && seen->last_run->checks);
+  EXPECT_EQ(seen->last_run->checks->failed, 1);
+  EXPECT_EQ(ask("SELECT count(*) FROM orders"), "0");
+}
+
 }  // namespace
 }  // namespace dbm::test
