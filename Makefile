@@ -34,7 +34,7 @@ test: setup build dev asan  ## every test, from nothing: what must pass before a
 	echo "== unit, golden, architecture, integration, fault"; \
 	$(CTEST) --test-dir build/dev || status=1; \
 	echo "== unit, integration and a crash workload, under AddressSanitizer and UBSan"; \
-	$(CTEST) --test-dir build/asan -L 'unit|integration|fault' || status=1; \
+	$(CTEST) --test-dir build/asan -L 'unit|integration|fault' -E 'fault_(network|stopping)' || status=1; \
 	echo "== the release"; \
 	tools/check-release.sh || status=1; \
 	exit $$status
