@@ -21,6 +21,8 @@ struct Desk {
 
   [[nodiscard]] const kubernetes::ObjectKey& key() const { return object.key; }
   [[nodiscard]] std::stop_token stop() const { return wiring.stop(); }
+  /// Says which object the error is of where there are several.
+  [[nodiscard]] Error named(const Error& error) const { return several ? error.during(key().name) : error; }
   /// --timeout, from now; 0 is for ever.
   [[nodiscard]] Deadline deadline() const {
     return options.timeout.count() == 0 ? Deadline::never() : Deadline::after(options.timeout);

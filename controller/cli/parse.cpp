@@ -1,7 +1,7 @@
 /// The only file that knows CLI11: it is slow to compile, and verbs should read values, not parsers.
 
 #include <CLI/CLI.hpp>
-#include <map>
+#include <algorithm>
 
 #include "base/units.h"
 #include "cli/options.h"
@@ -61,6 +61,18 @@ constexpr const char* kCreateHelp =
     "  dbm create add_priority 'Tickets get a priority' -f orders.yaml   in its source.directory\n"
     "  dbm create add_priority --up-down --dir db/migrations";
 
+/// A value that must be one of these words.
+CLI::Validator one_of(std::vector<std::string> words) {
+  return {[words = std::move(words)](const std::string& text) {
+            if (std::find(words.begin(), words.end(), text) != words.end()) return std::string{};
+            std::string all;
+            for (const std::string& word : words)
+              all += (all.empty() ? "" : &word == &words.back() ? " or " : ", ") + word;
+            return "must be " + all + ", not '" + text + "'";
+          },
+          ""};
+}
+
 /// Options that name the objects and what they need, alike for every verb that takes -f.
 void add_object_options(CLI::App& app, Options& to, bool required) {
   auto* files =
@@ -104,18 +116,19 @@ void add_configuration_options(CLI::App& app, Options& to) {
          "Accept a login that is superuser or BYPASSRLS (a script can then do anything)")
       ->envname("DBM_ALLOW_SUPERUSER");
   app.add_option("--log-level", to.log_level, "debug, info, warning or error")
-      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->check(one_of({"debug", "info", "warning", "error"}))
       ->envname("DBM_LOG_LEVEL");
   app.add_option("--log-format", to.log_format, "text or json")
-      ->check(CLI::IsMember({"text", "json"}))
+      ->check(one_of({"text", "json"}))
       ->envname("DBM_LOG_FORMAT");
 }
 
 void add_output_option(CLI::App& app, Options& to) {
-  static const std::map<std::string, Output> kFormats{
-      {"table", Output::Table}, {"json", Output::Json}, {"yaml", Output::Yaml}};
-  app.add_option("-o,--output", to.output, "table, json or yaml")
-      ->transform(CLI::CheckedTransformer(kFormats).description(""))
+  const auto read = [&to](const std::string& text) {
+    to.output = text == "json" ? Output::Json : text == "yaml" ? Output::Yaml : Output::Table;
+  };
+  app.add_option_function<std::string>("-o,--output", read, "table, json or yaml")
+      ->check(one_of({"table", "json", "yaml"}))
       ->type_name("FORMAT");
 }
 
@@ -187,7 +200,7 @@ void add_backup(CLI::App& root, Options& to) {
                        "  dbm backup verify 0042-pre-20261125T120000Z-4f2a -f orders.yaml --level Decode"});
   verify->add_option("id", to.backup_id, "Which backup (default: the newest)")->type_name("ID");
   verify->add_option("--level", to.verify_level, "Checksum, Decode or Structure (default)")
-      ->check(CLI::IsMember({"Checksum", "Decode", "Structure"}));
+      ->check(one_of({"Checksum", "Decode", "Structure"}));
 }
 
 void add_restore(CLI::App& root, Options& to) {
@@ -245,6 +258,32 @@ std::string verb_of(const CLI::App& root) {
   return verb;
 }
 
+/// The innermost verb that was given; the program itself when none was.
+const CLI::App& innermost(const CLI::App& root) {
+  const CLI::App* app = &root;
+  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+  return *app;
+}
+
+/// What is wrong with the command line. Of what was not expected only names of flags and verbs are shown: the
+/// rest may be a secret that slipped.
+std::string wrong(const CLI::App& root, const CLI::ParseError& error) {
+  const CLI::App& app = innermost(root);
+  const auto verbs = app.get_subcommands([](const CLI::App*) { return true; });
+  const auto rest = root.remaining(true);
+  if (!verbs.empty()) {
+    std::string all;
+    for (const CLI::App* verb : verbs)
+      if (verb->get_name() != "inject-points") all += (all.empty() ? "" : ", ") + verb->get_name();
+    return (rest.empty() ? "a verb must be given, one of " : "there is no such verb; they are ") + all;
+  }
+  const bool unexpected = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
+  if (!unexpected) return error.what();
+  const auto flag = std::find_if(rest.begin(), rest.end(), [](const auto& text) { return text[0] == '-'; });
+  if (flag == rest.end()) return "more was given than this verb takes";
+  return "there is no flag " + flag->substr(0, flag->find('='));
+}
+
 }  // namespace
 
 Parsed parse(int argc, const char* const* argv) {
@@ -269,7 +308,7 @@ Parsed parse(int argc, const char* const* argv) {
     parsed.message = std::string("dbm ") + kVersion + "\n";
   } catch (const CLI::ParseError& error) {
     parsed.exit_code = kUsage;
-    parsed.message = std::string("dbm: ") + error.what() + "; see `dbm " + verb_of(root) +
+    parsed.message = "dbm: " + wrong(root, error) + "; see `dbm " + verb_of(root) +
                      (verb_of(root).empty() ? "" : " ") + "--help`\n";
   }
   return parsed;

@@ -20,7 +20,7 @@ ExitCode run_apply(const Options& options) {
     } else {
       print(with_status(desk.object, done.status), options.output);
     }
-    if (done.failure) complain(*done.failure);
+    if (done.failure) complain(desk.named(*done.failure));
     return static_cast<ExitCode>(done.exit_code);
   };
   return for_each_object(options, apply,

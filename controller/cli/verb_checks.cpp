@@ -35,7 +35,7 @@ nlohmann::ordered_json to_json(const Desk& desk, const migration::ChecksStatus& 
 ExitCode run_validate(const Options& options) {
   return for_each_object(options, [&](const Desk& desk) {
     const auto checks = desk.reconciler.validate(desk.key(), desk.deadline(), desk.stop());
-    if (!checks) return report(checks.error());
+    if (!checks) return report(desk.named(checks.error()));
     if (options.output == Output::Table) {
       print((desk.several ? desk.key().name + "\n" : "") + checks_table(*checks));
     } else {
@@ -52,7 +52,7 @@ ExitCode run_resolve(const Options& options) {
                      "resolve takes one DatabaseMigration; -f names several", "InvalidValue"});
     const auto done = desk.reconciler.resolve(desk.key(), options.resolve_version, options.resolve_applied,
                                               desk.deadline(), desk.stop());
-    if (!done) return report(done.error());
+    if (!done) return report(desk.named(done.error()));
     print(options.resolve_version +
           (options.resolve_applied ? ": recorded as applied\n" : ": pending again\n"));
     return kDone;

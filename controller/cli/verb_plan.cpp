@@ -68,13 +68,13 @@ std::string describe_plan(const migration::PlanReport& report) {
 ExitCode run_plan(const Options& options) {
   return for_each_object(options, [&](const Desk& desk) {
     const auto plan = desk.reconciler.plan(desk.key(), desk.deadline(), desk.stop());
-    if (!plan) return report(plan.error());
+    if (!plan) return report(desk.named(plan.error()));
     if (options.output == Output::Table) {
       print((desk.several ? "\n" : "") + describe_plan(*plan));
     } else {
       print(migration::to_json(*plan), options.output);
     }
-    return plan->obstacle ? report(*plan->obstacle) : kDone;
+    return plan->obstacle ? report(desk.named(*plan->obstacle)) : kDone;
   });
 }
 

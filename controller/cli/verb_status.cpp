@@ -37,7 +37,7 @@ std::string history_table(const std::vector<migration::HistoryEntry>& history) {
 ExitCode run_status(const Options& options) {
   return for_each_object(options, [&](const Desk& desk) {
     const auto status = desk.reconciler.status(desk.key(), desk.deadline(), desk.stop());
-    if (!status) return report(status.error());
+    if (!status) return report(desk.named(status.error()));
     if (options.output == Output::Table) {
       print((desk.several ? "\n" : "") + describe(desk.object, *status));
     } else {
@@ -51,7 +51,7 @@ ExitCode run_history(const Options& options) {
   return for_each_object(options, [&](const Desk& desk) {
     const int limit = options.limit == 0 ? std::numeric_limits<int>::max() : options.limit;
     const auto history = desk.reconciler.history(desk.key(), limit, desk.deadline(), desk.stop());
-    if (!history) return report(history.error());
+    if (!history) return report(desk.named(history.error()));
     if (options.output == Output::Table) {
       print((desk.several ? desk.key().name + "\n" : "") + history_table(*history));
       return kDone;

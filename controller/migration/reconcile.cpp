@@ -194,6 +194,8 @@ Reconciled Reconciler::until_settled(const kubernetes::ObjectKey& key, Deadline 
     if (end.settled || stop.stop_requested() || timeout.passed()) return end;
     if (end.applied > 0 && end.ran) span = kFirstPause;  // it moves
     if (!pause(timeout.left(jittered(span)), stop)) return end;
+    // A try without time to finish would only hide what the last one found.
+    if (timeout.left(kFirstPause) < kFirstPause) return end;
     span = std::min(span * 2, kLongestPause);
   }
 }

@@ -59,7 +59,8 @@ constexpr std::array kBySqlstate{
     Line{"57014", "the statement took longer than allowed: raise apply.statementTimeout, or make it smaller"},
     Line{"40P01", "two sessions waited for each other: it is tried again"},
     Line{"54000", "the server's limit is exceeded: raise it, or split the script"},
-    Line{"0A000", "this server cannot do that: write it another way"},
+    Line{"0A000",
+         "this server cannot do that: write it another way (COMMIT and ROLLBACK are not for EXECUTE)"},
 };
 
 constexpr std::array kByClass{
@@ -118,10 +119,10 @@ constexpr std::array kByCause{
     Line{"ServerTooOld", "upgrade the server to PostgreSQL 14 or newer"},
     Line{"StoreMissing",
          "create the store's folder, or name a store of the operator's configuration in backup.storeRef"},
-    Line{"StoreDenied", "give the program the right to write to the store"},
+    Line{"StoreDenied", "name a folder that the program may write to, not a link to one"},
     Line{"NoSpace", "free space where the message says, then run dbm apply again"},
     Line{"ClientTooOld", "install the client programs of the server's major version (postgresql-client)"},
-    Line{"ProducerFailed", "look at what pg_dump said; nothing was changed"},
+    Line{"ProducerFailed", "run pg_dump by hand to see what it says; nothing was changed"},
     Line{"BackupCorrupt",
          "two backups in a row could not be read back: check the store's disk; nothing was changed"},
     Line{"DatabaseTooLarge",
