@@ -85,6 +85,23 @@ TEST_F(Stopping, LeavesAWaitForALock) {
   finish({"0001", "0002"});
 }
 
+TEST_F(Stopping, WhatWaitsForALockEndsWithTheTimeoutAndHasCancelledNothing) {
+  world_.sql("CREATE TABLE busy (i int); ALTER TABLE busy OWNER TO app");
+  world_.add_script("0001", "ALTER TABLE busy ADD COLUMN j int;\n");
+  world_.manifest.dry_run = "{mode: Plan}";
+  Session reader(world_.database().address());
+  reader("BEGIN; SELECT * FROM busy");
+
+  const auto finished = world_.apply({}, {"--timeout", "2s"});
+
+  EXPECT_EQ(finished.exit_code, 5) << finished.err;
+  EXPECT_EQ(world_.condition("Reconciling"), "True/WaitingForLock");
+  EXPECT_EQ(world_.condition("Ready"), "False/WaitingForLock");
+  EXPECT_EQ(world_.sql("SELECT count(*) FROM dbm.history"), "0");
+  reader("COMMIT");
+  finish({"0001"});
+}
+
 TEST_F(Stopping, LeavesABackup) {
   world_.sql("CREATE TABLE busy (i int); ALTER TABLE busy OWNER TO app; INSERT INTO busy VALUES (1)");
   world_.add_script("0001");
