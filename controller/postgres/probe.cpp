@@ -41,7 +41,8 @@ Result<Probed> probe_reindex(RunContext& run, const Intent& intent, Deadline dea
 Result<Probed> probe_detach(RunContext& run, const Intent& intent, Deadline deadline) {
   const auto now = state_of(run, intent, deadline);
   if (!now) return now.error();
-  if (*now == "absent") return Probed{Verdict::Done};
+  // Never attached is not detached: the statement has to say so itself.
+  if (*now == "absent") return Probed{intent.before == "absent" ? Verdict::NotDone : Verdict::Done};
   if (*now == "present") return Probed{Verdict::NotDone};
   // A second DETACH is refused (55000); what was begun is ended.
   return Probed{Verdict::CleanUp,
@@ -55,6 +56,9 @@ Result<Probed> probe_presence(RunContext& run, const Intent& intent, std::string
   if (!now) return now.error();
   if (*now != wanted) return Probed{Verdict::NotDone};
   if (intent.before != wanted) return Probed{Verdict::Done};
+  // Again it fails as it did, or changes nothing (IF EXISTS).
+  if (intent.probe == ProbeKind::DropIndexConcurrently || intent.probe == ProbeKind::AddEnumValue)
+    return Probed{Verdict::NotDone};
   return Probed{
       Verdict::Unknown, {}, intent.object + " was " + std::string(wanted) + " before the script ran"};
 }

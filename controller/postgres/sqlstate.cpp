@@ -109,7 +109,9 @@ std::string one_line(std::string text) {
 }
 
 /// " (table public.orders, constraint orders_pkey)", of the names the report carries.
+/// None where a procedural language raised it: RAISE … USING CONSTRAINT takes any value for a name.
 std::string names_of(const ServerError& error) {
+  if (error.source_file.starts_with("pl")) return {};
   std::string names;
   const auto add = [&names](std::string_view what, const std::string& name) {
     if (name.empty()) return;

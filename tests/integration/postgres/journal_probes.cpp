@@ -1,5 +1,6 @@
 /// What statements outside a transaction really leave behind when their session is ended in the middle, and
 /// what the next run makes of it; the probes of what only a superuser can make; and a script that is resumed.
+#include <array>
 #include <thread>
 
 #include "apply_fixture.h"
@@ -78,6 +79,29 @@ TEST_F(JournalProbes, DetachThatWasBegunIsFinalised) {
 
   EXPECT_EQ(ask("SELECT count(*) FROM pg_inherits WHERE inhrelid = 'p1'::regclass"), "0");
 }
+
+class JournalRefused : public JournalProbes,
+                       public ::testing::WithParamInterface<std::array<const char*, 3>> {};
+
+// What is not there before the statement is not there after it either: that proves nothing.
+TEST_P(JournalRefused, IsAFailureAndNoSuccess) {
+  const auto& [name, statement, sqlstate] = GetParam();
+  ASSERT_TRUE(begin());
+
+  const auto done = apply({{"0001_a.sql", std::string(statement) + ";\n"}});
+
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().sqlstate, sqlstate) << done.error().message;
+  EXPECT_EQ(done.error().reason, "ApplyFailed");
+  EXPECT_EQ(ask("SELECT string_agg(status, ' ') FROM dbm.history"), "failed");
+}
+INSTANTIATE_TEST_SUITE_P(
+    All, JournalRefused,
+    ::testing::Values(std::array{"NeverAttached", "ALTER TABLE p DETACH PARTITION t CONCURRENTLY", "42P01"},
+                      std::array{"NoSuchPartition", "ALTER TABLE p DETACH PARTITION nope CONCURRENTLY",
+                                 "42P01"},
+                      std::array{"NoSuchIndex", "DROP INDEX CONCURRENTLY nope", "42704"}),
+    [](const auto& one) { return std::string(one.param[0]); });
 
 TEST_F(JournalProbes, IndexesThatWereInvalidBeforeAreNotOurs) {
   ASSERT_TRUE(begin());

@@ -71,6 +71,14 @@ TEST(Translate, NamesTableAndConstraintButNoDetail) {
   EXPECT_EQ(error.sqlstate, "23505");
 }
 
+TEST(Translate, TakesNoNamesFromRaise) {
+  auto raised = report("23505", "canary");
+  raised.source_file = "pl_exec.c";
+  raised.schema = raised.table = raised.column = raised.constraint = raised.data_type = "canary";
+
+  EXPECT_EQ(translate(raised, "ApplyFailed").message, "a value that must be unique is there already (23505)");
+}
+
 TEST(Translate, GivesTransientAndPrivilegeErrorsTheirOwnReasons) {
   EXPECT_EQ(translate(report("55P03", "canceling statement due to lock timeout"), "ApplyFailed").reason,
             "WaitingForLock");
