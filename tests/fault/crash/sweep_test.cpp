@@ -67,7 +67,8 @@ void work(World& world, const Workload& workload, const Environment& injection) 
 /// The user's schema as one text.
 std::string schema_of(const World& world) {
   return world.sql(
-      "SELECT string_agg(relname || ' ' || relkind::text || ' ' || coalesce((SELECT indisvalid::text FROM pg_index "
+      "SELECT string_agg(relname || ' ' || relkind::text || ' ' || coalesce((SELECT indisvalid::text FROM "
+      "pg_index "
       "WHERE "
       "indexrelid = c.oid), '-') || ' ' || coalesce((SELECT string_agg(attname, ',' ORDER BY attnum) FROM "
       "pg_attribute "
@@ -102,6 +103,7 @@ std::set<int> occurrences(int reached) { return {1, std::min(2, reached), reache
 std::vector<std::string> plans_of(const Workload& workload) {
   std::vector<std::string> plans;
   for (const auto& [point, reached] : undisturbed(workload).reached) {
+    if (!workload.only.empty() && point != workload.only) continue;
     for (const int occurrence : occurrences(reached)) {
       const std::string at = point + ":" + std::to_string(occurrence) + ":";
       plans.push_back(at + "crash-before");

@@ -162,7 +162,7 @@ const std::vector<Workload>& workloads() {
       {"Transactions", transactions, {{{"apply"}}}, exactly_once({"0001", "0002"})},
       {"Chain", chain, {{{"apply"}}}, all_links},
       {"AllPending", all_pending, {{{"apply"}}}, exactly_once(kFour)},
-      {"Retention", many_backups, {{{"apply"}}}, exactly_once({"0001", "0002", "0003"})},
+      {"Retention", many_backups, {{{"apply"}}}, exactly_once({"0001", "0002", "0003"}), "store.remove"},
       {"Journal",
        journal,
        {{{"apply"}}},

@@ -21,6 +21,7 @@ struct Workload {
   std::function<void(World&)> prepare;  ///< scripts, manifest, and what happened before
   std::vector<Command> commands{{{"apply"}}};
   std::function<void(World&)> expect;  ///< what must be so in the end, whatever happened
+  std::string only = {};  ///< interrupted at this point alone: the others are passed as in a cheaper workload
 };
 
 const std::vector<Workload>& workloads();
