@@ -124,6 +124,7 @@ Result<SchemaSnapshot> take_snapshot(Session& session, std::string_view ledger_s
   const std::vector<std::string> steps{
       inside ? "SAVEPOINT dbm_snapshot" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
       "SET LOCAL search_path = pg_catalog, pg_temp",
+      "SET LOCAL jit = off",  // with many objects it would take longer to compile the query than to run it
       snapshot_query(ledger_schema),
       inside ? "ROLLBACK TO SAVEPOINT dbm_snapshot" : "COMMIT",
       inside ? "RELEASE SAVEPOINT dbm_snapshot" : "SELECT",
@@ -133,7 +134,7 @@ Result<SchemaSnapshot> take_snapshot(Session& session, std::string_view ledger_s
     if (!inside && !session.lost()) (void)session.exec("ROLLBACK");
     return *answer.error;
   }
-  return read_snapshot(answer.rows[2]);
+  return read_snapshot(answer.rows[3]);
 }
 
 }  // namespace dbm::postgres
