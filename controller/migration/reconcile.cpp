@@ -169,6 +169,7 @@ Reconciled Reconciler::start_run(Recorder& recorder, const Facts& facts, Deadlin
   Reconciled end;
   if (!outcome && lost_the_fence(outcome.error())) {
     // Another runner has taken over: the status is its to write.
+    log::warning("this run was ended by the server", {{"error", outcome.error().message}});
     end = failed(outcome.error());
     end.status = recorder.last();
   } else {

@@ -95,6 +95,7 @@ TEST(FencedRunner, IsRefusedByTheServerAndGoesOnUnderANewEpoch) {
   writer("COMMIT");
   const auto finished = finish(world, child);
 
+  EXPECT_THAT(finished.err, HasSubstr("another run has taken over"));
   EXPECT_EQ(finished.exit_code, 0) << finished.err;
   expect_once(world, {"0001", "0002"});
   EXPECT_EQ(world.sql("SELECT count(*) FROM pg_index WHERE indrelid = 'witness'::regclass AND indisvalid"),
