@@ -48,12 +48,25 @@ bool starts_with_word(std::string_view text, std::string_view lower) {
   return text.size() >= lower.size() && is_word(text.substr(0, lower.size()), lower);
 }
 
+/// The first "--", or the end. memchr() reads ten times the bytes that memmem() does.
+std::size_t find_dashes(std::string_view bytes) {
+  const char* at = bytes.data();
+  const char* const end = at + bytes.size();
+  while (at < end) {
+    at = static_cast<const char*>(std::memchr(at, '-', static_cast<std::size_t>(end - at)));
+    if (at == nullptr || at + 1 == end) break;
+    if (at[1] == '-') return static_cast<std::size_t>(at - bytes.data());
+    ++at;
+  }
+  return bytes.size();
+}
+
 /// A cheap look at bytes, literals included: could any of its comments be a mark?
 bool may_hold_mark(std::string_view bytes) {
   while (true) {
-    const void* found = ::memmem(bytes.data(), bytes.size(), "--", 2);
-    if (found == nullptr) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data()));
+    const std::size_t found = find_dashes(bytes);
+    if (found == bytes.size()) return false;
+    bytes.remove_prefix(found);
     const std::string_view line = bytes.substr(0, std::min(bytes.find('\n'), kLongestMark));
     if (format_of_comment(line) || is_rollback_line(line)) return true;
     bytes.remove_prefix(

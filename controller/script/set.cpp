@@ -188,12 +188,15 @@ Result<> attach(std::vector<std::pair<Name, File>> downs, std::vector<Script>& s
 
 std::string digest_of(const std::vector<Script>& scripts) {
   Sha256 sha;
-  const auto add = [&](std::string_view text) { sha.update(text), sha.update({"\0", 1}); };
+  std::string line;  // one update a script: each costs more than the bytes of a name
+  const auto add = [&](std::string_view text) { line.append(text).push_back('\0'); };
   for (const Script& script : scripts) {
+    line.clear();
     add(script.forward.name);
     add(script.checksum);
-    add(script.rollback ? script.rollback->name : std::string());
+    add(script.rollback ? std::string_view(script.rollback->name) : std::string_view());
     add(script.rollback_checksum);
+    sha.update(line);
   }
   return "sha256:" + sha.finish_hex();
 }

@@ -88,6 +88,9 @@ Result<Version> parse_version(std::string_view id) {
                      "' is no version: must be 1 to 18 digits, then parts such as .10",
                  "UnversionedFile"};
   };
+  // One number, as nearly all are.
+  if (!id.empty() && id.size() <= 18 && all_digits(id))
+    return Version{std::string(id), std::string(without_zeros(id))};
   std::vector<std::string_view> parts;
   std::string_view rest = id;
   if (id.empty() || id.back() == '.' || id.size() > 200) return refuse();
