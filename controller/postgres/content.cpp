@@ -75,7 +75,7 @@ Result<> sum_table(Session& session, TableContent& table, Deadline deadline, con
   // is numeric.
   const auto rows =
       session.exec("SELECT count(*), coalesce(sum(hashtextextended(ROW(t.*)::text, 0)), 0)::text FROM ONLY " +
-                       table.name + " t",
+                       table.sql + " t",
                    deadline, stop);
   if (!rows) return rows.error().during("read " + table.name);
   table.rows = rows->number(0, 0);
