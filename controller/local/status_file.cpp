@@ -98,6 +98,8 @@ std::string status_path(const std::string& manifest, const std::string& name, co
 
 Result<std::optional<StoredStatus>> read_status_file(const std::string& path,
                                                      const kubernetes::ObjectKey& key) {
+  std::error_code unknown;
+  if (!fs::is_regular_file(path, unknown)) return std::optional<StoredStatus>{};  // a pipe would never answer
   std::ifstream stream{path, std::ios::binary};
   if (!stream) return std::optional<StoredStatus>{};
   std::ostringstream text;

@@ -143,6 +143,26 @@ class Reader {
   std::map<std::string, std::string> found_;
 };
 
+/// Keywords of libpq that are not for a URL; people try them.
+constexpr std::string_view kRefusedKeywords[] = {"hostaddr",
+                                                 "passfile",
+                                                 "service",
+                                                 "servicefile",
+                                                 "sslcert",
+                                                 "sslkey",
+                                                 "sslpassword",
+                                                 "sslrootcert",
+                                                 "sslcrl",
+                                                 "sslcrldir",
+                                                 "requiressl",
+                                                 "requirepeer",
+                                                 "krbsrvname",
+                                                 "gsslib",
+                                                 "replication",
+                                                 "fallback_application_name",
+                                                 "load_balance_hosts",
+                                                 "require_auth"};
+
 }  // namespace
 
 Result<std::map<std::string, std::string>> parse_connection_url(std::string_view url) {
@@ -158,9 +178,9 @@ Result<> check_parameters(const std::map<std::string, std::string>& parameters, 
     const std::string& value = parameter.second;
     const bool known = std::any_of(table.members.begin(), table.members.end(),
                                    [&](const schema::Field& f) { return name == f.name; });
-    const bool printable = name.size() <= 40 && std::all_of(name.begin(), name.end(), [](char c) {
-                             return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-                           });
+    // Another word may be the rest of a password that holds a '?'.
+    const bool printable = known || std::find(std::begin(kRefusedKeywords), std::end(kRefusedKeywords),
+                                              name) != std::end(kRefusedKeywords);
     const std::string named = where + (printable ? " '" + name + "'" : "");
     if (!known)
       return Error{ErrorKind::Terminal, "InvalidSpec",

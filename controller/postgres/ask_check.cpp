@@ -4,6 +4,7 @@
 #include "postgres/pipeline.h"
 #include "postgres/sql_words.h"
 #include "postgres/sqlstate.h"
+#include "postgres/statement_limits.h"
 
 namespace dbm::postgres {
 namespace {
@@ -109,7 +110,7 @@ Result<Answer> ask_kind(const Asking& asking, const migration::Check& check) {
 Result<Answer> ask_check(const Asking& asking, const migration::Check& check) {
   const std::vector<std::string> before{
       "SAVEPOINT dbm_check",
-      "SET LOCAL statement_timeout = " + std::to_string(std::max<std::int64_t>(1, asking.timeout.count()))};
+      "SET LOCAL statement_timeout = " + server_millis(std::max(milliseconds{1}, asking.timeout))};
   const std::vector<std::string> after{"ROLLBACK TO SAVEPOINT dbm_check", "RELEASE SAVEPOINT dbm_check"};
   const auto begun = asking.session.pipeline(before, asking.deadline, asking.stop);
   if (begun.error) return *begun.error;

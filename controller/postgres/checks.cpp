@@ -6,6 +6,7 @@
 #include "postgres/ask_check.h"
 #include "postgres/plan_words.h"
 #include "postgres/sql_words.h"
+#include "postgres/statement_limits.h"
 
 namespace dbm::postgres {
 namespace {
@@ -32,7 +33,7 @@ std::string set_role(const migration::Spec& spec) {
 /// What every check is asked under: the role, all rows or an error, no long wait in a lock queue.
 std::vector<std::string> settings_for(const migration::Spec& spec) {
   return {set_role(spec), "SET LOCAL row_security = off", "SET LOCAL cursor_tuple_fraction = 1",
-          "SET LOCAL lock_timeout = " + std::to_string(spec.apply.lock_timeout.count())};
+          "SET LOCAL lock_timeout = " + server_millis(spec.apply.lock_timeout)};
 }
 
 /// A read-only transaction of its own connection, so that all checks of a gate see one moment.

@@ -9,6 +9,7 @@
 #include "postgres/lost_objects.h"
 #include "postgres/rehearsal_queries.h"
 #include "postgres/script_position.h"
+#include "postgres/statement_limits.h"
 #include "postgres/transaction.h"
 
 namespace dbm::postgres {
@@ -57,8 +58,7 @@ Result<> RehearsalTry::begin() {
   DBM_EFFECT(effect, "rehearse.begin");
   if (effect.must_fail()) return run_.work->lose();
   open_ = true;
-  const std::vector<std::string> steps{kBegin,
-                                       "SET LOCAL lock_timeout = " + std::to_string(lock_limit_.count()),
+  const std::vector<std::string> steps{kBegin, "SET LOCAL lock_timeout = " + server_millis(lock_limit_),
                                        enter_sql(run_.fence), kFiles + quote_literal(run_.fence.schema)};
   const auto begun = run_.work->pipeline(steps, deadline_, stop_);
   if (begun.error) return at_own_step(*begun.error);
@@ -152,7 +152,7 @@ TryOutcome RehearsalTry::statements_of(std::size_t index, std::vector<std::strin
 /// forgotten.
 TryOutcome RehearsalTry::finish_script(std::size_t index) {
   const std::vector<std::string> end{
-      "SET LOCAL statement_timeout = " + std::to_string(std::max<std::int64_t>(1, time_left().count())),
+      "SET LOCAL statement_timeout = " + server_millis(std::max(milliseconds{1}, time_left())),
       kConstraintsNow, kCloseCursors};
   const auto ended = run_.work->pipeline(end, deadline_, stop_);
   if (ended.error) {
@@ -190,8 +190,8 @@ Result<RehearsalTry::Said> RehearsalTry::execute(const script::Statement& statem
   const std::string text(statement.text);
   Said said;
   std::vector<std::string> sent{
-      "SET LOCAL lock_timeout = " + std::to_string(lock_limit_.count()),
-      "SET LOCAL statement_timeout = " + std::to_string(std::max<std::int64_t>(1, left.count()))};
+      "SET LOCAL lock_timeout = " + server_millis(lock_limit_),
+      "SET LOCAL statement_timeout = " + server_millis(std::max(milliseconds{1}, left))};
   if (!statement.copy_from_stdin) sent.push_back(text);
   for (const auto& sql : sent)
     if (const auto ok = pipeline.send(sql, 0); !ok) return ok.error();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstdint>
+#include <limits>
 
 namespace dbm::postgres {
 namespace {
@@ -10,10 +12,15 @@ namespace {
 constexpr int kMostInARow = 64;
 
 std::string set(std::string_view local, std::string_view name, Milliseconds value) {
-  return "SET " + std::string(local) + std::string(name) + " = " + std::to_string(value.count());
+  return "SET " + std::string(local) + std::string(name) + " = " + server_millis(value);
 }
 
 }  // namespace
+
+std::string server_millis(Milliseconds time) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
+  return std::to_string(std::min<std::int64_t>(time.count(), kMost));
+}
 
 bool writes_rows(std::string_view statement) {
   constexpr std::array<std::string_view, 3> kWords{"INSERT", "UPDATE", "DELETE"};  // all six letters long

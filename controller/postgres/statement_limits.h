@@ -11,6 +11,9 @@
 
 namespace dbm::postgres {
 
+/// A time-out as the server takes it: milliseconds, at most what its settings hold (24 days).
+std::string server_millis(Milliseconds time);
+
 class StatementLimits {
  public:
   /// `lock`: of this try; `statement`: of the spec, 0 for none. `local`: "LOCAL " in a transaction, ""

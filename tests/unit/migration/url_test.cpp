@@ -54,6 +54,12 @@ TEST(ConnectionUrl, ErrorsNeverEchoIt) {
   }
 }
 
+TEST(ConnectionUrl, TakesWhatFollowsAQuestionMarkInAPasswordForNoName) {
+  const auto refused = parse_connection_url("postgres://app:12?hunter=2@h:5432/d");
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, testing::Not(testing::HasSubstr("hunter")));
+}
+
 TEST(ConnectionUrl, NamesTheParameterThatIsRefused) {
   EXPECT_THAT(parse_connection_url("postgres://h/d?sslkey=/x").error().message,
               testing::HasSubstr("'sslkey' is not one of those allowed"));
