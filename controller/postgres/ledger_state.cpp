@@ -14,7 +14,7 @@ WITH s AS MATERIALIZED (
   SELECT n.oid, n.nspowner, me.oid AS me FROM pg_catalog.pg_namespace n, pg_catalog.pg_roles me
   WHERE n.nspname = @NAME@ AND me.rolname = session_user
 ), rel AS MATERIALIZED (
-  SELECT c.oid, c.relname, c.relkind, c.relowner, s.nspowner FROM pg_catalog.pg_class c, s WHERE c.relnamespace = s.oid
+  SELECT c.oid, c.relname, c.relkind, c.relowner, c.relrowsecurity, s.nspowner FROM pg_catalog.pg_class c, s WHERE c.relnamespace = s.oid
 )
 SELECT 'schema', pg_catalog.pg_get_userbyid(s.nspowner)::text, (s.nspowner = s.me)::text FROM s
 UNION ALL SELECT 'relation', rel.relname::text, rel.relkind::text FROM rel WHERE rel.relkind IN ('r', 'v', 'p', 'm', 'f')
@@ -26,6 +26,14 @@ UNION ALL SELECT 'foreign', 'rule ' || w.rulename || ' on ' || rel.relname, ''
   FROM rel JOIN pg_catalog.pg_rewrite w ON w.ev_class = rel.oid WHERE w.rulename <> '_RETURN'
 UNION ALL SELECT 'foreign', 'policy ' || p.polname || ' on ' || rel.relname, ''
   FROM rel JOIN pg_catalog.pg_policy p ON p.polrelid = rel.oid
+UNION ALL SELECT 'foreign', 'row security on ' || rel.relname, '' FROM rel WHERE rel.relrowsecurity
+UNION ALL SELECT 'foreign', 'table ' || i.inhrelid::pg_catalog.regclass || ' inherits from ' || rel.relname, ''
+  FROM rel JOIN pg_catalog.pg_inherits i ON i.inhparent = rel.oid
+UNION ALL SELECT 'foreign', 'index ' || w.name || ' is missing', ''
+  FROM rel, (VALUES ('history_one_applied'), ('history_one_running')) w (name)
+  WHERE rel.relname = 'history' AND rel.relkind = 'r' AND NOT EXISTS (
+    SELECT FROM rel x JOIN pg_catalog.pg_index i ON i.indexrelid = x.oid
+    WHERE x.relname = w.name AND i.indrelid = rel.oid AND i.indisunique AND i.indisvalid)
 UNION ALL SELECT DISTINCT 'foreign', 'view ' || v.relnamespace::pg_catalog.regnamespace || '.' || v.relname || ' on ' || rel.relname, ''
   FROM rel JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = rel.oid
        AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
@@ -34,8 +42,9 @@ UNION ALL SELECT DISTINCT 'foreign', 'view ' || v.relnamespace::pg_catalog.regna
 UNION ALL SELECT 'function', f.proname::text,
   pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(f.prosrc || E'\n' || coalesce(f.proconfig::text, ''), 'UTF8')), 'hex')
   FROM pg_catalog.pg_proc f, s WHERE f.pronamespace = s.oid
-UNION ALL SELECT 'foreign', 'function ' || f.proname || ' is owned by ' || pg_catalog.pg_get_userbyid(f.proowner), ''
-  FROM pg_catalog.pg_proc f, s WHERE f.pronamespace = s.oid AND (f.proowner <> s.nspowner OR f.prosecdef)
+UNION ALL SELECT 'foreign', 'function ' || f.proname || CASE WHEN f.proisstrict THEN ' is strict'
+    ELSE ' is owned by ' || pg_catalog.pg_get_userbyid(f.proowner) END, ''
+  FROM pg_catalog.pg_proc f, s WHERE f.pronamespace = s.oid AND (f.proowner <> s.nspowner OR f.prosecdef OR f.proisstrict)
 )sql";
 
 std::string owner_text(const migration::Owner& owner) {

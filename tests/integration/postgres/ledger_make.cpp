@@ -133,6 +133,11 @@ INSTANTIATE_TEST_SUITE_P(
                 "CREATE FUNCTION public.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; "
                 "CREATE TRIGGER spy BEFORE INSERT ON dbm.history FOR EACH ROW EXECUTE FUNCTION public.f()",
                 "trigger spy on history"},
+        Altered{"strict", "app", "ALTER FUNCTION dbm.leave STRICT", "function leave is strict"},
+        Altered{"inherits", "app", "CREATE TABLE public.more () INHERITS (dbm.history)",
+                "more inherits from history"},
+        Altered{"index", "app", "DROP INDEX dbm.history_one_applied", "index history_one_applied is missing"},
+        Altered{"security", "app", "ALTER TABLE dbm.run ENABLE ROW LEVEL SECURITY", "row security on run"},
         Altered{"rule", "app", "CREATE RULE quiet AS ON DELETE TO dbm.fence DO INSTEAD NOTHING",
                 "rule quiet on fence"},
         Altered{"policy", "app",
