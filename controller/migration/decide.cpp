@@ -42,6 +42,11 @@ std::optional<Error> ledger_trouble(const Inspection& database, bool take_over) 
           "IdentityChanged", database.ledger_trouble, "",
           "if this is the database you mean (upgraded, restored, copied), accept it: dbm apply --take-over");
     case LedgerState::ForeignSchema:
+      // A ledger that was altered is still the record of what was done: under another name all would run
+      // again.
+      if (database.ledger_trouble.find("has been altered") != std::string::npos)
+        return stalled("DatabaseOwnedElsewhere", database.ledger_trouble, "ForeignSchema",
+                       "put back what was altered; another ledgerSchema would run every script again");
       return stalled("DatabaseOwnedElsewhere", database.ledger_trouble, "ForeignSchema",
                      "choose another ledgerSchema, or remove the schema that is not ours");
     case LedgerState::Newer:

@@ -160,8 +160,10 @@ Error ledger_error(const Judgement& judgement) {
     case LedgerState::ForeignSchema:
       break;
   }
+  const bool altered = judgement.trouble.find("has been altered") != std::string::npos;
   return Error{ErrorKind::Terminal, "DatabaseOwnedElsewhere", judgement.trouble, "ForeignSchema"}.with_remedy(
-      "name another ledgerSchema, or remove what does not belong there");
+      altered ? "put back what was altered; another ledgerSchema would run every script again"
+              : "name another ledgerSchema, or remove what does not belong there");
 }
 
 }  // namespace dbm::postgres

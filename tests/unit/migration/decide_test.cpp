@@ -111,6 +111,14 @@ TEST(Decide, LedgersThatAreNotOursStallUnlessTakenOver) {
   }
 }
 
+TEST(Decide, ToAnAlteredLedgerAnotherNameIsNoAnswer) {
+  Facts facts = pending();
+  facts.database->ledger = LedgerState::ForeignSchema;
+  facts.database->ledger_trouble = "schema \"dbm\" has been altered: trigger t on history";
+  EXPECT_EQ(decide(facts, false).why->remedy,
+            "put back what was altered; another ledgerSchema would run every script again");
+}
+
 TEST(Decide, AnOldServerIsRefused) {
   Facts facts = pending();
   facts.database->server_version_num = 130012;
