@@ -41,7 +41,8 @@ constexpr const char* kPlanHelp =
 constexpr const char* kResolveHelp =
     "Examples:\n"
     "  dbm resolve 0042=applied -f orders.yaml    it has taken effect: record it, go on after it\n"
-    "  dbm resolve 0042=pending -f orders.yaml    it has not, or was undone by hand: run it again\n"
+    "  dbm resolve 0042=pending -f orders.yaml    it has not: run it again\n"
+    "  dbm resolve 0042=pending --again -f orders.yaml   it was applied, and undone by hand since\n"
     "\n"
     "For a script whose outcome a crash left unknown (exit code 3). Look at the database first;\n"
     "`dbm status` says at what.";
@@ -185,6 +186,8 @@ void add_resolve(CLI::App& root, Options& to) {
   app->add_option_function<std::string>("outcome", read, "VERSION=applied or VERSION=pending")
       ->required()
       ->type_name("VERSION=applied|pending");
+  app->add_flag("--again", to.again,
+                "With pending: run it once more even though the ledger says it is applied");
 }
 
 void add_backup(CLI::App& root, Options& to) {

@@ -30,6 +30,11 @@ nlohmann::ordered_json to_json(const Desk& desk, const migration::ChecksStatus& 
           {"results", results}};
 }
 
+migration::Resolution resolution_of(const Options& options) {
+  if (options.resolve_applied) return migration::Resolution::Applied;
+  return options.again ? migration::Resolution::Again : migration::Resolution::Pending;
+}
+
 }  // namespace
 
 ExitCode run_validate(const Options& options) {
@@ -50,7 +55,7 @@ ExitCode run_resolve(const Options& options) {
     if (desk.several)
       return report({ErrorKind::Terminal, "InvalidSpec",
                      "resolve takes one DatabaseMigration; -f names several", "InvalidValue"});
-    const auto done = desk.reconciler.resolve(desk.key(), options.resolve_version, options.resolve_applied,
+    const auto done = desk.reconciler.resolve(desk.key(), options.resolve_version, resolution_of(options),
                                               desk.deadline(), desk.stop());
     if (!done) return report(desk.named(done.error()));
     print(options.resolve_version +

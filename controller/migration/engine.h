@@ -67,6 +67,13 @@ struct RunRow {
   bool validated = false;         ///< phase Validate came to its end
 };
 
+/// What a person says of a version.
+enum class Resolution {
+  Applied,  ///< it has taken effect
+  Pending,  ///< it has not, or was undone; refused for a version the ledger knows to be applied
+  Again,    ///< as Pending, and whatever the ledger says: it runs once more
+};
+
 enum class LedgerState { Absent, Ours, OtherOwner, IdentityChanged, ForeignSchema, Newer };
 
 /// The database as one cheap look shows it. Nothing is created by looking.
@@ -210,7 +217,7 @@ class Engine {
   virtual Result<ChecksStatus> validate(const Target& target, const Spec& spec, Deadline deadline,
                                         const std::stop_token& stop) = 0;
   /// Settles a version a person looked at: recorded as applied, or made pending again.
-  virtual Result<> resolve(const RunRequest& request, const std::string& version, bool applied,
+  virtual Result<> resolve(const RunRequest& request, const std::string& version, Resolution resolution,
                            Deadline deadline, const std::stop_token& stop) = 0;
   /// Restores an archive into a new database and compares counts and sums with `facts` (DumpFacts::json).
   /// `read` gives the archive's bytes, 0 at the end. Terminal when the database exists; ValidationFailed when

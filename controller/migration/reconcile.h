@@ -62,7 +62,7 @@ class Reconciler {
                                 const std::stop_token& stop);
 
   /// Records what a person found out about a version (`dbm resolve`).
-  Result<> resolve(const kubernetes::ObjectKey& key, const std::string& version, bool applied,
+  Result<> resolve(const kubernetes::ObjectKey& key, const std::string& version, Resolution resolution,
                    Deadline deadline, const std::stop_token& stop);
 
   Result<artifact::SetListing> backups(const kubernetes::ObjectKey& key, Deadline deadline,

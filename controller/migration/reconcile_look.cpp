@@ -165,11 +165,12 @@ Result<ChecksStatus> Reconciler::validate(const kubernetes::ObjectKey& key, Dead
   return surroundings_.engine->validate(facts->connection->target, facts->migration.spec, deadline, stop);
 }
 
-Result<> Reconciler::resolve(const kubernetes::ObjectKey& key, const std::string& version, bool applied,
-                             Deadline deadline, const std::stop_token& stop) {
+Result<> Reconciler::resolve(const kubernetes::ObjectKey& key, const std::string& version,
+                             Resolution resolution, Deadline deadline, const std::stop_token& stop) {
   const auto facts = look(key, deadline, stop);
   if (!facts) return facts.error();
-  return surroundings_.engine->resolve(request_of(*facts, surroundings_), version, applied, deadline, stop);
+  return surroundings_.engine->resolve(request_of(*facts, surroundings_), version, resolution, deadline,
+                                       stop);
 }
 
 Result<artifact::SetListing> Reconciler::backups(const kubernetes::ObjectKey& key, Deadline deadline,

@@ -63,13 +63,14 @@ class PostgresEngine final : public migration::Engine {
   }
 
   // Without settling first: what a person decides here is what could not be settled.
-  Result<> resolve(const migration::RunRequest& request, const std::string& version, bool applied,
-                   Deadline deadline, const std::stop_token& stop) override {
+  Result<> resolve(const migration::RunRequest& request, const std::string& version,
+                   migration::Resolution resolution, Deadline deadline,
+                   const std::stop_token& stop) override {
     auto holding = Holding::take(request, deadline, stop);
     if (!holding) return holding.error();
     {
       const auto use = (*holding)->use_work();
-      const auto resolved = resolve_version((*holding)->context(), version, applied, deadline, stop);
+      const auto resolved = resolve_version((*holding)->context(), version, resolution, deadline, stop);
       if (!resolved) return resolved;
     }
     return (*holding)->release();

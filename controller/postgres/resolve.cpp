@@ -45,26 +45,39 @@ std::vector<std::string> say_pending(const std::string& history, const std::stri
               " AND h.status IN ('applied', 'baseline')"};
 }
 
+/// Somebody may have applied it while the person was still typing.
+Error is_applied(const std::string& version) {
+  return Error{ErrorKind::Terminal, "InvalidSpec",
+               "resolve: version " + version + " is applied, and nothing about it is unknown", "InvalidValue"}
+      .with_remedy("if it was undone by hand, `dbm resolve " + version +
+                   "=pending --again` makes it run once more");
+}
+
 }  // namespace
 
-Result<> resolve_version(RunContext& run, const std::string& version, bool applied, Deadline deadline,
-                         const std::stop_token& stop) {
+Result<> resolve_version(RunContext& run, const std::string& version, migration::Resolution resolution,
+                         Deadline deadline, const std::stop_token& stop) {
   const auto parsed = script::parse_version(version);
   if (!parsed)
     return Error{ErrorKind::Terminal, "InvalidSpec", "resolve: \"" + version + "\" is no version",
                  "InvalidValue"};
   const std::string history = quote_ident(run.fence.schema) + ".history";
   const auto known = run.work->exec(
-      "SELECT FROM " + history + " WHERE version_key = " + quote_literal(parsed->key) + " LIMIT 1", {},
-      deadline, stop);
+      "SELECT bool_or(status IN ('applied', 'baseline') AND finished IS NOT NULL) FROM " + history +
+          " WHERE version_key = " + quote_literal(parsed->key) + " HAVING count(*) > 0",
+      {}, deadline, stop);
   if (!known) return known.error();
   if (known->size() == 0)
     return Error{ErrorKind::Terminal, "InvalidSpec", "resolve: the ledger has no row of version " + version,
                  "InvalidValue"};
 
+  // The run lock is held: what was read stays so.
+  if (resolution == migration::Resolution::Pending && known->boolean(0, 0)) return is_applied(version);
+
   std::vector<std::string> steps{enter_sql(run.fence)};
-  const auto said =
-      applied ? say_applied(history, parsed->key, run.fence) : say_pending(history, parsed->key);
+  const auto said = resolution == migration::Resolution::Applied
+                        ? say_applied(history, parsed->key, run.fence)
+                        : say_pending(history, parsed->key);
   steps.insert(steps.end(), said.begin(), said.end());
   DBM_EFFECT_REPLY(resolving, "run.resolve");
   if (resolving.must_fail()) return run.work->lose();

@@ -11,8 +11,8 @@ namespace dbm::postgres {
 
 /// Records `version` as applied, or makes it pending again, in one fenced transaction. What is so already is
 /// left alone. Terminal/InvalidSpec/InvalidValue for a version the ledger knows nothing of (it cannot be
-/// called applied).
-Result<> resolve_version(RunContext& run, const std::string& version, bool applied, Deadline deadline,
-                         const std::stop_token& stop);
+/// called applied), and for Pending of one whose row is applied and closed: nothing about it is unknown.
+Result<> resolve_version(RunContext& run, const std::string& version, migration::Resolution resolution,
+                         Deadline deadline, const std::stop_token& stop);
 
 }  // namespace dbm::postgres

@@ -109,9 +109,11 @@ std::string one_line(std::string text) {
 }
 
 /// " (table public.orders, constraint orders_pkey)", of the names the report carries.
-/// None where a procedural language raised it: RAISE … USING CONSTRAINT takes any value for a name.
+/// None where a procedural language raised it (RAISE … USING CONSTRAINT takes any value for a name), and none
+/// from inside a function: EXECUTE makes names of values.
 std::string names_of(const ServerError& error) {
   if (error.source_file.starts_with("pl")) return {};
+  if (error.has_context && !error.in_copy) return {};
   std::string names;
   const auto add = [&names](std::string_view what, const std::string& name) {
     if (name.empty()) return;
@@ -160,7 +162,9 @@ ServerError read_error(const PGresult* result) {
   error.column = field(result, PG_DIAG_COLUMN_NAME);
   error.constraint = field(result, PG_DIAG_CONSTRAINT_NAME);
   error.data_type = field(result, PG_DIAG_DATATYPE_NAME);
-  error.has_context = PQresultErrorField(result, PG_DIAG_CONTEXT) != nullptr;
+  const std::string context = field(result, PG_DIAG_CONTEXT);
+  error.has_context = !context.empty();
+  error.in_copy = context.starts_with("COPY ") && context.find('\n') == std::string::npos;
   const std::string position = field(result, PG_DIAG_STATEMENT_POSITION);
   if (!position.empty()) error.position = std::atoi(position.c_str());
   return error;

@@ -15,6 +15,7 @@ struct ServerError {
   std::string sqlstate, severity, server_message, detail, hint, source_file, schema, table, column,
       constraint, data_type;
   bool has_context = false;  ///< raised inside a function, perhaps by SQL made of values
+  bool in_copy = false;      ///< the context is a COPY alone: the names are the schema's
   int position = 0;          ///< character of the statement, from 1; 0: none
 };
 ServerError read_error(const PGresult* result);

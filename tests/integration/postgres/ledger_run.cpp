@@ -36,8 +36,8 @@ class LedgerRun : public LedgerTest {
         "version_key = '" +
         key + "' ORDER BY id DESC LIMIT 1");
   }
-  Result<> resolve(const std::string& version, bool applied) {
-    return engine_->resolve(request(), version, applied, Deadline::after(std::chrono::seconds{60}), {});
+  Result<> resolve(const std::string& version, migration::Resolution resolution) {
+    return engine_->resolve(request(), version, resolution, Deadline::after(std::chrono::seconds{60}), {});
   }
 };
 
@@ -198,19 +198,22 @@ TEST_F(LedgerRun, ResolvesAnUnclosedRowBothWays) {
     record((*run)->context(), "2", "running", false);
   }
 
-  ASSERT_TRUE(resolve("0001", true));
+  ASSERT_TRUE(resolve("0001", migration::Resolution::Applied));
   EXPECT_EQ(status_of("1"), "applied");
-  ASSERT_TRUE(resolve("1", false));
+  EXPECT_THAT(words(error_of(resolve("1", migration::Resolution::Pending))),
+              StartsWith("Terminal InvalidSpec/InvalidValue: resolve: version 1 is applied"));
+  EXPECT_EQ(status_of("1"), "applied");
+  ASSERT_TRUE(resolve("1", migration::Resolution::Again));
   EXPECT_EQ(status_of("1"), "superseded");
-  ASSERT_TRUE(resolve("1", true));  // a new row like the old one
+  ASSERT_TRUE(resolve("1", migration::Resolution::Applied));  // a new row like the old one
   EXPECT_EQ(status_of("1"), "applied");
-  ASSERT_TRUE(resolve("1", true));  // so already
+  ASSERT_TRUE(resolve("1", migration::Resolution::Applied));  // so already
   EXPECT_EQ(ask("SELECT count(*) FROM dbm.history WHERE version_key = '1'"), "2");
-  ASSERT_TRUE(resolve("2", false));
+  ASSERT_TRUE(resolve("2", migration::Resolution::Pending));
   EXPECT_EQ(status_of("2"), "failed");
-  ASSERT_TRUE(resolve("2", true));
+  ASSERT_TRUE(resolve("2", migration::Resolution::Applied));
   EXPECT_EQ(status_of("2"), "applied");
-  EXPECT_THAT(words(error_of(resolve("9", true))),
+  EXPECT_THAT(words(error_of(resolve("9", migration::Resolution::Applied))),
               StartsWith("Terminal InvalidSpec/InvalidValue: resolve: the ledger has no row of version 9"));
 }
 

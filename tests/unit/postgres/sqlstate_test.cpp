@@ -79,6 +79,18 @@ TEST(Translate, TakesNoNamesFromRaise) {
   EXPECT_EQ(translate(raised, "ApplyFailed").message, "a value that must be unique is there already (23505)");
 }
 
+TEST(Translate, TakesNamesFromACopyButNoneFromInsideAFunction) {
+  auto check = report("23514", "canary");  // EXECUTE format('… ADD CONSTRAINT %I …', value)
+  check.constraint = "canary";
+  check.has_context = true;
+
+  EXPECT_EQ(translate(check, "ApplyFailed").message.find("canary"), std::string::npos);
+
+  check.constraint = "orders_check";
+  check.in_copy = true;
+  EXPECT_NE(translate(check, "ApplyFailed").message.find("constraint orders_check"), std::string::npos);
+}
+
 TEST(Translate, GivesTransientAndPrivilegeErrorsTheirOwnReasons) {
   EXPECT_EQ(translate(report("55P03", "canceling statement due to lock timeout"), "ApplyFailed").reason,
             "WaitingForLock");
