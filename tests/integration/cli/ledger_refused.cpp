@@ -99,7 +99,7 @@ TEST_F(Applied, LedgerThatIsNewer) {
   world.add_script("0002");
 
   refused({1, "Stalled/LedgerNewer", "LedgerNewer",
-           "dbm: the ledger in schema \"dbm\" is of version 99; this program knows 3 [LedgerNewer]; use the "
+           "dbm: the ledger in schema \"dbm\" is of version 99; this program knows 4 [LedgerNewer]; use the "
            "newer version of dbm that wrote this ledger",
            "made"});
 }

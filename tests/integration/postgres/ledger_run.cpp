@@ -123,6 +123,17 @@ TEST_F(LedgerRun, EnterRefusesARunWithoutItsLockEvenBehindATemporaryPgLocks) {
   EXPECT_EQ(error_of(exec(work, postgres::enter_sql((*run)->context().fence))).sqlstate, "MG002");
 }
 
+TEST_F(LedgerRun, EnterRefusesALockThatOthersMayHoldToo) {
+  const auto run = hold();
+  ASSERT_TRUE(run) << run.error().message;
+  auto& context = (*run)->context();
+  ASSERT_TRUE(exec(*context.work, "SELECT pg_advisory_unlock_all()"));
+  ASSERT_TRUE(exec(*context.work,
+                   "SELECT pg_advisory_lock_shared('" + std::to_string(context.fence.lock_key) + "'::int8)"));
+
+  EXPECT_EQ(error_of(exec(*context.work, postgres::enter_sql(context.fence))).sqlstate, "MG002");
+}
+
 TEST_F(LedgerRun, ATakeoverWaitsForAnOpenTransactionOfTheOldRun) {
   auto stale = hold();
   ASSERT_TRUE(stale) << stale.error().message;
