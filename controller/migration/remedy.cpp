@@ -138,6 +138,8 @@ constexpr std::array kByCause{
          "the server has no free connection: it is tried again; raise max_connections if it stays so"},
     Line{"RunLockLost",
          "the session that held the run lock ended: it is tried again, and the ledger says what was done"},
+    Line{"RunLockGivenAway",
+         "take the advisory unlock, or the change of the ledger, out of the script and of what it calls"},
     Line{"Fenced", "another runner has taken over: look at its status"},
     Line{"LockTimeout", "another session holds the lock: end it, or wait; the message names it"},
     Line{"SerializationFailure", "two transactions met: it is tried again"},

@@ -39,7 +39,9 @@ Result<> record_failure(Execution& execution, const PendingScript& script, const
 /// What an error of `script` means for the run. Ok: try again.
 Result<> after_error(Execution& execution, const PendingScript& script, const Error& error) {
   if (execution.run.work->lost()) return error;
-  if (is_lock_timeout(error)) return wait_for_lock(execution, script);
+  const bool to_wait = is_lock_timeout(error);
+  if (to_wait || error.kind == ErrorKind::Terminal) (void)retake_run_lock(execution.run);
+  if (to_wait) return wait_for_lock(execution, script);
   if (error.kind != ErrorKind::Terminal || error.reason == "ManualInterventionRequired") return error;
   if (auto recorded = record_failure(execution, script, error); !recorded) return recorded;
   return error;

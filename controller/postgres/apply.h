@@ -19,7 +19,8 @@ namespace dbm::postgres {
 /// counted here, less the time spent waiting for locks. `stop` is looked at between scripts, and while
 /// waiting for a lock.
 ///
-/// Errors: Cancelled/Stopping; Cancelled/Cancelled/Fenced when another run has taken over; Terminal (a failed
+/// Errors: Cancelled/Stopping; Cancelled/Cancelled/Fenced when another run has taken over (a script that
+/// gave the lock away itself is Terminal/ApplyFailed/RunLockGivenAway); Terminal (a failed
 /// row was written) with file, line, column: ApplyFailed, ValidationFailed, ChangedScript, DeadlineExceeded,
 /// PermissionDenied; Terminal/ManualInterventionRequired; Waiting/WaitingForLock when `deadline` ends a wait
 /// for a lock; Transient; InDoubt/ResolvingOutcome when the reply to a COMMIT was lost.

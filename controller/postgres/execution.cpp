@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/inject.h"
 #include "base/log.h"
 #include "postgres/sqlstate.h"
 
@@ -111,6 +112,40 @@ Result<> fenced(RunContext& run, const std::vector<std::string>& steps) {
     return at_own_step(*answered.error);
   }
   return judge_commit(answered.rows.back().raw());
+}
+
+bool retake_run_lock(RunContext& run) {
+  if (run.work->lost()) return false;
+  const std::string key = "'" + std::to_string(run.fence.lock_key) + "'::pg_catalog.int8";
+  // Only when it is not held: session locks stack, and one unlock at the end must set it free.
+  const std::vector<std::string> steps{
+      kBegin,
+      kDisarmRole,
+      kDisarmPath,
+      "SET LOCAL statement_timeout = 0",
+      "SELECT pg_catalog.pg_try_advisory_lock(" + key +
+          ") WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.pid = "
+          "pg_catalog.pg_backend_pid() AND l.granted AND l.mode = 'ExclusiveLock' AND l.objsubid = 1 AND "
+          "l.classid = ((" +
+          key + " >> 32) & 4294967295)::pg_catalog.oid AND l.objid = (" + key +
+          " & 4294967295)::pg_catalog.oid)",
+      "COMMIT"};
+  DBM_EFFECT_REPLY(effect, "run.lock-again");
+  if (effect.must_fail()) run.work->lose();
+  const auto answered = run.work->pipeline(steps, Deadline::after(seconds{30}));
+  if (effect.reply_lost()) run.work->lose();
+  if (run.work->lost()) return false;
+  effect.done();
+  if (answered.error) {
+    (void)run.work->exec("ROLLBACK");
+    return false;
+  }
+  const Rows& got = answered.rows[steps.size() - 2];
+  const bool again = got.size() == 1 && got.boolean(0, 0);
+  if (again) log::info("a script gave the run lock away; it is ours again");
+  if (got.size() == 1 && !again)
+    log::warning("a script gave the run lock away, and another run holds it now");
+  return again;
 }
 
 void confirm_durability(Execution& execution, const migration::PendingScript& script) {

@@ -80,6 +80,11 @@ Result<> fenced_at(Effect& effect, RunContext& run, const std::vector<std::strin
   return done;
 }
 
+/// Outside a transaction, after a script that may have given the run lock away: takes it again if it is gone,
+/// so that what happened can be recorded. True when it was gone and is ours again. `enter` judges afterwards
+/// whether anybody came in between.
+bool retake_run_lock(RunContext& run);
+
 /// Holds nothing and sleeps `span`, telling why; apply.deadline does not count it. Waiting/WaitingForLock at
 /// the caller's deadline, Cancelled when asked to stop.
 Result<> wait_unqueued(Execution& execution, const migration::PendingScript& script, Milliseconds span,

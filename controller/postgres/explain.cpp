@@ -27,6 +27,18 @@ std::string transaction_ended_remedy(const migration::PendingScript& script) {
          "=applied` or `=pending`";
 }
 
+Error run_lock_given_away(Error error, const migration::PendingScript& script, std::string_view reason) {
+  const bool fence = error.sqlstate == "MG001";
+  if (!fence && error.sqlstate != "MG002") return error;
+  error.kind = ErrorKind::Terminal;
+  error.reason = reason;
+  error.cause = "RunLockGivenAway";
+  error.message = fence ? "the script, or a check beside it, changed the ledger's fence"
+                        : "the script, or a check beside it, gave the run lock away";
+  if (error.at.file.empty()) error.at.file = file_of(script);
+  return error;
+}
+
 Error explain(const StepFailure& failure, const migration::PendingScript& script) {
   Error error = translate(failure.report, "ApplyFailed");
   switch (failure.where.step) {
@@ -41,6 +53,9 @@ Error explain(const StepFailure& failure, const migration::PendingScript& script
       [[fallthrough]];
     case Step::Leave:
       error = at_own_step(std::move(error));
+      // The fence row was locked by our `enter` before the script: nobody else can have come since.
+      if (failure.where.step == Step::Leave)
+        error = run_lock_given_away(std::move(error), script, "ApplyFailed");
       if (error.sqlstate == "MG003") error.remedy = transaction_ended_remedy(script);
       break;
     case Step::Role:

@@ -37,6 +37,7 @@ Result<> JournalledScript::run_transactional(const JournalUnit& unit) {
     return done;
   }
   transaction.abandon();
+  (void)retake_run_lock(run_);
   if (!transaction.failure() || done.error().kind == ErrorKind::InDoubt ||
       done.error().reason == "DeadlineExceeded")
     return done;
@@ -62,7 +63,7 @@ Result<> JournalledScript::send_transactional(Transaction& transaction, const Jo
     if (sent) sent = transaction.step(Step::Setting, sql);
   }
   if (sent)
-    sent = transaction.step(Step::Enter, enter_sql(run_.fence));  // a script can give the run lock away
+    sent = transaction.step(Step::Leave, enter_sql(run_.fence));  // a script can give the run lock away
   if (sent) sent = transaction.collect();
   for (std::uint64_t index = unit.first; sent && index <= unit.last; ++index)
     sent = transaction.step(Step::Leave, outcome(index, "done", index == unit.last ? transaction.rows() : 0));
@@ -93,8 +94,12 @@ Result<> JournalledScript::run_outside(const JournalUnit& unit) {
     auto again = cursor_.at(unit.first);
     return again ? execute_outside(**again, unit, rows) : again.error();
   });
+  const bool given_away = retake_run_lock(run_);
   if (!done) return settle_failed(unit, *intent, done.error());
-  return record_done(unit, rows);
+  const auto recorded = record_done(unit, rows);
+  if (!recorded || !given_away) return recorded;
+  const Error gone{ErrorKind::Terminal, "", "", "", "MG002"};
+  return located(run_lock_given_away(gone, script_, "ApplyFailed"), unit.first, 0);
 }
 
 Result<> JournalledScript::record_done(const JournalUnit& unit, std::int64_t rows) {

@@ -40,7 +40,9 @@ class RehearsalPatience final : public Patience {
   const std::stop_token& stop_;
 };
 
-std::string max_blocking_of(const RunContext& run) { return format_duration(run.spec->dry_run.max_blocking); }
+std::string too_long(const RunContext& run) {
+  return "locks would be held longer than maxBlocking " + format_duration(run.spec->dry_run.max_blocking);
+}
 
 }  // namespace
 
@@ -129,9 +131,7 @@ TryOutcome RehearsalTry::statements_of(std::size_t index, std::vector<std::strin
     if (!next) return failed(index, next.error());
     if (*next == nullptr) return {};
     const script::Statement& statement = **next;
-    if (time_left().count() == 0)
-      return {
-          Kind::Stopped, index, "locks would be held longer than maxBlocking " + max_blocking_of(run_), {}};
+    if (time_left().count() == 0) return {Kind::Stopped, index, too_long(run_), {}};
     migration::RehearsedStatement entry{file_of(pending), statement.index, statement.at, ""};
     entry.kind = statement.text.substr(0, statement.text.find_first_of(" \t\r\n("));
     if (pending.analysis.may_lose_objects)
@@ -156,9 +156,7 @@ TryOutcome RehearsalTry::finish_script(std::size_t index) {
       kConstraintsNow, kCloseCursors};
   const auto ended = run_.work->pipeline(end, deadline_, stop_);
   if (ended.error) {
-    if (ended.error->sqlstate == "57014")
-      return {
-          Kind::Stopped, index, "locks would be held longer than maxBlocking " + max_blocking_of(run_), {}};
+    if (ended.error->sqlstate == "57014") return {Kind::Stopped, index, too_long(run_), {}};
     Error error = ended.error->during("at the script's end");
     if (error.kind == ErrorKind::Terminal) error.reason = "DryRunFailed";
     error.at.file = file_of(plan_.pending[index]);
@@ -176,8 +174,11 @@ TryOutcome RehearsalTry::finish_script(std::size_t index) {
                   "CheckFailed"};
       return failed(index, std::move(error));
     }
-  const auto reset = run_.work->pipeline(reset_statements(run_), deadline_, stop_);
-  if (reset.error) return failed(index, *reset.error);
+  auto leave = reset_statements(run_);
+  leave.push_back(enter_sql(run_.fence));
+  const auto left = run_.work->pipeline(leave, deadline_, stop_);
+  if (left.error)
+    return failed(index, run_lock_given_away(*left.error, plan_.pending[index], "DryRunFailed"));
   return {};
 }
 
@@ -262,8 +263,7 @@ Result<> RehearsalTry::look_at_locks(migration::RehearsedStatement& entry, Clock
 }
 
 TryOutcome RehearsalTry::judge(std::size_t index, std::uint64_t statement, const Said& said) const {
-  const std::string too_long = "it would hold locks longer than maxBlocking " + max_blocking_of(run_);
-  if (said.out_of_time || said.error->sqlstate == "57014") return {Kind::Stopped, index, too_long, {}};
+  if (said.out_of_time || said.error->sqlstate == "57014") return {Kind::Stopped, index, too_long(run_), {}};
   if (said.error->sqlstate == "55P04")
     return {Kind::Stopped,
             index,
@@ -293,6 +293,7 @@ Result<> RehearsalTry::roll_back() {
     return Error{ErrorKind::Terminal, "ManualInterventionRequired",
                  "a script ended the rehearsal's transaction: what it did before may have stayed",
                  "TransactionEnded"};
+  (void)retake_run_lock(run_);
   return fenced(run_, {});
 }
 

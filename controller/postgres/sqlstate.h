@@ -26,8 +26,8 @@ ServerError read_error(const PGresult* result);
 /// and waiting ones bring their own.
 Error translate(const ServerError& error, std::string_view reason);
 
-/// An error of one of our own steps: MG001, MG002 are Cancelled/Fenced, MG003 is
-/// Terminal/ManualInterventionRequired, a second applied row (23505) stays what it is. Class MG counts
+/// An error of one of our own steps: MG001, MG002 are Cancelled/Fenced (but see run_lock_given_away), MG003
+/// is Terminal/ManualInterventionRequired, a second applied row (23505) stays what it is. Class MG counts
 /// nowhere else: a script may RAISE what it likes.
 Error at_own_step(Error error);
 

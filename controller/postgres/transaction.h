@@ -42,6 +42,9 @@ struct StepFailure {
 Error explain(const StepFailure& failure, const migration::PendingScript& script);
 /// What to do about a script that ended our transaction (MG003).
 std::string transaction_ended_remedy(const migration::PendingScript& script);
+/// What MG001 and MG002 mean once `enter` has passed in the same transaction: this script did it. Terminal
+/// with `reason`, cause RunLockGivenAway. Other errors stay as they are.
+Error run_lock_given_away(Error error, const migration::PendingScript& script, std::string_view reason);
 /// Rows a statement changed, as its command tag says.
 std::int64_t rows_changed(const PGresult* result);
 

@@ -114,6 +114,26 @@ TEST_F(Refused, StatementThatFails) {
   EXPECT_EQ(world.witness(), std::vector<std::string>{"0001"});
 }
 
+TEST_F(Refused, ScriptThatGivesTheRunLockAwayIsNotTriedAgain) {
+  world.sql(
+      "SET ROLE app; CREATE FUNCTION give() RETURNS void LANGUAGE sql AS 'SELECT pg_advisory_unlock_all()'");
+  world.add_script("0002", "SELECT give();\n");
+  world.manifest.dry_run = "{mode: Disabled}";
+
+  const auto finished = world.run_dbm(quiet_apply(world));
+
+  expect_answer(
+      world, finished,
+      {1, "Stalled/ApplyFailed", "RunLockGivenAway",
+       "dbm: 0002_step.sql: the script, or a check beside it, gave the run lock away (SQLSTATE MG002) "
+       "[RunLockGivenAway]; take the advisory unlock, or the change of the ledger, out of the script "
+       "and of what it calls"});
+  EXPECT_EQ(world.witness(), std::vector<std::string>{"0001"});
+  EXPECT_EQ(world.sql("SELECT status FROM dbm.history WHERE version = '0002'"), "failed");
+  world.script("0002_step.sql", "CREATE TABLE corrected ();\n");
+  EXPECT_EQ(world.run_dbm(quiet_apply(world)).exit_code, 0);
+}
+
 TEST_F(Refused, DataThatForbidsAConstraintShowsNoValue) {
   world.script("0002_b.sql",
                "CREATE TABLE b (name text);\nINSERT INTO b VALUES ('canary-5b1d-row-value'), "

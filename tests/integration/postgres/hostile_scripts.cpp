@@ -38,6 +38,11 @@ TEST_P(HostileScript, IsRefusedOrHarmless) {
   } else {
     ASSERT_FALSE(done);
     EXPECT_EQ(done.error().sqlstate, GetParam().sqlstate) << done.error().message;
+    EXPECT_EQ(done.error().kind, ErrorKind::Terminal) << "tried again, it would do the same again";
+    if (done.error().reason != "ManualInterventionRequired") {
+      EXPECT_EQ(statuses(), "0001|failed|t");
+      EXPECT_EQ(ask("SELECT count(*) FROM witness"), "0");
+    }
     EXPECT_EQ(ask("SELECT count(*) FROM dbm.history WHERE status = 'applied' AND finished IS NOT NULL"), "0");
     EXPECT_EQ(ask("SELECT count(*) FROM witness WHERE version = '0002'"), "0");
   }
@@ -55,6 +60,12 @@ INSTANTIATE_TEST_SUITE_P(
         Hostile{"UnlocksAll", "SELECT pg_advisory_unlock_all()", false, "MG002"},
         Hostile{"UnlocksAllInASavepoint", "SAVEPOINT s; SELECT pg_advisory_unlock_all(); ROLLBACK TO s",
                 false, "MG002"},
+        Hostile{"HoldsTheLockSharedOnly",
+                "DO $$DECLARE k bigint; BEGIN SELECT classid::bigint << 32 | objid::bigint INTO k FROM "
+                "pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid(); PERFORM "
+                "pg_advisory_unlock_all(); PERFORM pg_advisory_lock_shared(k); END$$",
+                false, "MG002"},
+        Hostile{"UnlocksAllAndFails", "SELECT pg_advisory_unlock_all(); SELECT 1 / 0", false, "22012"},
         Hostile{"CommitsInAProcedure", "CALL commits()", false, "2D000"},
         Hostile{"CommitsInADoBlock", "DO 'BEGIN COMMIT; END'", false, "2D000"},
         Hostile{"ExecutesCommit", "DO $$BEGIN EXECUTE 'COMMIT'; END$$", false, "0A000"},

@@ -149,8 +149,11 @@ TEST_F(Rehearse, TellsWhenAScriptGaveTheRunLockAway) {
                migration::DryRunMode::Rehearse);
 
   ASSERT_FALSE(outcome);
-  EXPECT_EQ(outcome.error().kind, ErrorKind::Cancelled);
-  EXPECT_EQ(outcome.error().failure_reason(), "Fenced");
+  EXPECT_EQ(outcome.error().kind, ErrorKind::Terminal) << "rehearsed again, it would do the same again";
+  EXPECT_EQ(outcome.error().reason, "DryRunFailed");
+  EXPECT_EQ(outcome.error().failure_reason(), "RunLockGivenAway");
+  EXPECT_EQ(outcome.error().at.file, "0001_hostile.sql");
+  EXPECT_TRUE(holding_->release()) << "the run goes on with its lock";
 }
 
 TEST_F(Rehearse, FindsALostObjectBeforeApplyDoes) {

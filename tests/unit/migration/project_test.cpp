@@ -253,7 +253,8 @@ TEST(Remedy, EveryCauseAndReasonHasOneAndNeverAnEmptyLine) {
                             "TransactionPooling", "ServerTooOld",     "StoreMissing",
                             "StoreDenied",        "NoSpace",          "ClientTooOld",
                             "ProducerFailed",     "BackupCorrupt",    "DatabaseTooLarge",
-                            "StatementFailed",    "LostObject",       "CheckFailed"})
+                            "StatementFailed",    "LostObject",       "CheckFailed",
+                            "RunLockGivenAway"})
     EXPECT_THAT(known_causes(), testing::Contains(cause));
   EXPECT_EQ(remedy_for({ErrorKind::Terminal, "ApplyFailed", "m", "", "42P07"}).substr(0, 29),
             "the object exists already: so");
