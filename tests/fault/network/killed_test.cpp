@@ -19,7 +19,7 @@ constexpr std::uint32_t kSeed = 20261125;
 Versions long_plan(World& world) {
   Versions versions;
   for (int i = 1; i <= 16; ++i) {
-    char version[8];
+    char version[16];
     std::snprintf(version, sizeof version, "%04d", i);
     versions.emplace_back(version);
     const std::string table = std::string("t") + version;
