@@ -125,6 +125,12 @@ void failing_transaction(World& world) {
   world.add_script("0001", "DO $$ BEGIN RAISE EXCEPTION 'no'; END $$;\n");
 }
 
+/// The lock is taken again, so that the failure can be recorded.
+void giving_the_lock_away(World& world) {
+  world.manifest.dry_run = "{mode: Disabled}";
+  world.add_script("0001", "DO $$ BEGIN EXECUTE 'SELECT pg_advisory_' || 'unlock_all()'; END $$;\n");
+}
+
 void failing_index(World& world) {
   world.script("0001_step.sql", "-- dbm:transaction none\n" + witness_lines("0001") +
                                     "CREATE TABLE made AS SELECT 1 AS id UNION ALL SELECT 1;\n"
@@ -184,6 +190,11 @@ const std::vector<Workload>& workloads() {
        failing_transaction,
        {{{"apply"}, 1}, {{"apply"}, 0, [](World& world) { world.add_script("0001"); }}},
        exactly_once({"0001"})},
+      {"GivingTheLockAway",
+       giving_the_lock_away,
+       {{{"apply"}, 1}, {{"apply"}, 0, [](World& world) { world.add_script("0001"); }}},
+       exactly_once({"0001"}),
+       "run.lock-again"},
       {"FailingIndex",
        failing_index,
        {{{"apply"}, 1}, {{"apply"}, 0, remove_double}},
