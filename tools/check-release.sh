@@ -6,8 +6,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 points=$(build/dev/dbm inject-points | awk '{print $1}')
 [ -n "$points" ] || { echo "check-release: build/dev/dbm lists no injection point" >&2; exit 1; }
 found=0
+# Whole strings of the binary, one a line: apply.statement is a point, apply.statementTimeout a field.
+strings=$(mktemp)
+trap 'rm -f "$strings"' EXIT
+tr '\0' '\n' <build/dbm >"$strings"
 while read -r point; do
-  if grep -aqF -- "$point" build/dbm; then
+  if grep -aqxF -- "$point" "$strings"; then
     echo "check-release: build/dbm contains the injection point $point" >&2
     found=1
   fi
