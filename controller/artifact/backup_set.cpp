@@ -1,8 +1,8 @@
 #include "artifact/backup_set.h"
 
-#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <ctime>
+#include <nlohmann/json.hpp>
 #include <tuple>
 
 #include "artifact/errors.h"

@@ -1,9 +1,9 @@
 #include "artifact/manifest.h"
 
-#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <nlohmann/json.hpp>
 
 #include "artifact/errors.h"
 #include "artifact/frame.h"

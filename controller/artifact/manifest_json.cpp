@@ -1,7 +1,7 @@
 #include "artifact/manifest_json.h"
 
-#include <nlohmann/json.hpp>
 #include <openssl/crypto.h>
+#include <nlohmann/json.hpp>
 
 #include <set>
 #include <vector>

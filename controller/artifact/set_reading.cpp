@@ -1,8 +1,8 @@
 // The reading half of backup_set.h: loading and listing sets, and the results of their verifications.
 
-#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "artifact/backup_set.h"
 #include "artifact/errors.h"

@@ -53,7 +53,7 @@ struct Options {
   bool up_down = false;           ///< create --up-down
   std::string resolve_version;
   bool resolve_applied = false;
-  bool again = false;                   ///< resolve --again
+  bool again = false;        ///< resolve --again
   std::string backup_id;     ///< backup verify, restore; empty: the newest verified
   std::string verify_level;  ///< backup verify --level
   std::string into;          ///< restore --into

@@ -1,5 +1,6 @@
 #pragma once
-/// The API server, or a folder that stands for it: objects by key, their status, events. Knows nothing of migrations.
+/// The API server, or a folder that stands for it: objects by key, their status, events. Knows nothing of
+/// migrations.
 
 #include <functional>
 #include <map>
@@ -29,10 +30,11 @@ struct Object {
   std::string uid;
   std::int64_t generation = 0;
   std::string resource_version;
-  bool deleted = false;  ///< deletionTimestamp is set
+  bool deleted = false;                                    ///< deletionTimestamp is set
   std::shared_ptr<const nlohmann::ordered_json> document;  ///< metadata, spec, status, data …
-  std::string file;      ///< Where it was read from, for messages; empty with an API server.
-  std::function<Position(const std::string& pointer)> position;  ///< Of a JSON pointer in that file; may be empty.
+  std::string file;  ///< Where it was read from, for messages; empty with an API server.
+  /// Of a JSON pointer in that file; may be empty.
+  std::function<Position(const std::string& pointer)> position;
 };
 
 enum class EventType { Normal, Warning };
@@ -49,10 +51,13 @@ class Objects {
   virtual ~Objects() = default;
 
   /// Empty when there is no such object; an Error only when we could not look.
-  virtual Result<std::optional<Object>> get(const ObjectKey& key, Deadline deadline, const std::stop_token& stop) = 0;
+  virtual Result<std::optional<Object>> get(const ObjectKey& key, Deadline deadline,
+                                            const std::stop_token& stop) = 0;
   /// All of a kind, in the order a person would expect (file order; the server's order).
-  virtual Result<std::vector<Object>> list(const std::string& kind, Deadline deadline, const std::stop_token& stop) = 0;
-  /// Writes the status of exactly the object that was read: refused (Transient/Conflict) when it has changed since.
+  virtual Result<std::vector<Object>> list(const std::string& kind, Deadline deadline,
+                                           const std::stop_token& stop) = 0;
+  /// Writes the status of exactly the object that was read: refused (Transient/Conflict) when it has changed
+  /// since.
   virtual Result<> apply_status(const Object& object, const nlohmann::ordered_json& status, Deadline deadline,
                                 const std::stop_token& stop) = 0;
   /// Best effort: events inform, they prove nothing.

@@ -195,8 +195,8 @@ TEST_F(ApplyTransaction, StopsBetweenScriptsAndFinishesTheOneInHand) {
 
   const auto done =
       apply_plan(plan({{"0001_a.sql", witnessed("0001", std::string(kAlone) + "SELECT pg_sleep(0.1);")},
-                  {"0002_b.sql", witnessed("0002", std::string(kAlone) + "SELECT 1;")}}),
-            Deadline::after(std::chrono::seconds{30}), stop.get_token());
+                       {"0002_b.sql", witnessed("0002", std::string(kAlone) + "SELECT 1;")}}),
+                 Deadline::after(std::chrono::seconds{30}), stop.get_token());
 
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().kind, ErrorKind::Cancelled);

@@ -174,7 +174,8 @@ class FakeEngine final : public Engine {
   Result<ChecksStatus> validate(const Target&, const Spec&, Deadline, const std::stop_token&) override {
     return ChecksStatus{};
   }
-  Result<> resolve(const RunRequest&, const std::string&, Resolution, Deadline, const std::stop_token&) override {
+  Result<> resolve(const RunRequest&, const std::string&, Resolution, Deadline,
+                   const std::stop_token&) override {
     return {};
   }
   Result<> restore(const Target&, const std::string&, const std::string&,
