@@ -23,7 +23,7 @@
 
 namespace dbm::artifact {
 
-/// How far a backup is verified (BACKUP.md 7); each level includes those before.
+/// How far a backup is verified (docs/backup.md#verify); each level includes those before.
 enum class Level { Checksum = 1, Decode, Structure };
 std::string to_string(Level level);
 std::optional<Level> level_of(const std::string& word);

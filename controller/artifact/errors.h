@@ -1,6 +1,6 @@
 #pragma once
 /// The errors of this room in one place, so that the same trouble always reads the same: reason BackupFailed,
-/// one cause of API.md part 4, and a message that begins with the object concerned.
+/// one cause of docs/status.md#causes, and a message that begins with the object concerned.
 
 #include <string>
 #include <string_view>

@@ -36,10 +36,10 @@ std::string to_string(const Position& at);
 
 struct Error {
   ErrorKind kind;
-  std::string reason;   ///< One CamelCase word of API.md part 1; becomes the condition's reason.
+  std::string reason;   ///< One word of docs/status.md#reasons; becomes the condition's reason.
   std::string message;  ///< One line for a person. Never carries credentials or values of rows.
   std::string cause =
-      {};  ///< One CamelCase word of API.md part 4; becomes `failure.reason`. Empty: as `reason`.
+      {};  ///< One word of docs/status.md#causes; becomes `failure.reason`. Empty: as `reason`.
   std::string sqlstate = {};  ///< Five characters when PostgreSQL reported it.
   Position at = {};           ///< Where in a script or manifest.
   std::string remedy = {};    ///< What to do about it, one line; empty when the message says it already.

@@ -13,7 +13,7 @@ namespace dbm::cli {
 
 enum class Output { Table, Json, Yaml };
 
-/// API.md part 4. The worst of several objects wins, in this order of numbers.
+/// docs/status.md#exit-codes. The worst of several objects wins, in this order of numbers.
 enum ExitCode : int {
   kDone = 0,
   kFailed = 1,

@@ -30,7 +30,7 @@ void print(const nlohmann::ordered_json& value, Output output);
 /// "dbm: where: message" and, below it, the remedy; on standard error, scrubbed.
 void complain(const Error& error);
 
-/// The exit code of API.md part 4 for what a pass ended with.
+/// The exit code (docs/status.md#exit-codes) for what a pass ended with.
 ExitCode exit_code_of(const Error& error);
 /// The worst of two: usage before failure before a failed check before a person before a time-out before
 /// done.

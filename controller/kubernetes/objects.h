@@ -41,7 +41,7 @@ enum class EventType { Normal, Warning };
 
 struct Event {
   EventType type = EventType::Normal;
-  std::string reason;  ///< API.md part 1, Events
+  std::string reason;  ///< One of docs/status.md#events.
   std::string note;    ///< At most 1 KiB.
 };
 

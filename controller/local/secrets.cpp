@@ -13,7 +13,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Keys of connection Secrets (API.md 4b) and of TLS Secrets whose values are public.
+/// Keys of Secrets (docs/configuration.md#connections), also of TLS Secrets, whose values are public.
 constexpr std::array<std::string_view, 16> kPublicKeys{
     "host",     "hostname", "port",     "dbname",  "database", "db",      "user",   "username",
     "endpoint", "schema",   "ssl-mode", "sslmode", "ca.crt",   "tls.crt", "engine", "role"};

@@ -9,8 +9,8 @@
 
 namespace dbm::migration {
 
-/// libpq keywords (host, port, dbname, user, password and the parameters of API.md 4b) of a URL. The error
-/// never carries any part of it but the name of a parameter: Terminal/InvalidSpec/InvalidValue.
+/// libpq keywords of a URL: host, port, dbname, user, password and the parameters of
+/// docs/configuration.md#connections. An error names a parameter at most: Terminal/InvalidSpec/InvalidValue.
 Result<std::map<std::string, std::string>> parse_connection_url(std::string_view url);
 
 /// Refuses parameters that are not of the fixed list, or have values it does not allow. `where` begins the

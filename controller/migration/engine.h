@@ -148,7 +148,7 @@ struct Rehearsal {
   std::vector<std::string> not_rehearsed;      ///< "0006_index.sql: cannot run in a transaction"
 };
 
-/// What a dump is accompanied by in the manifest (BACKUP.md 5): facts of the same snapshot, as JSON members
+/// What goes with a dump into docs/backup.md#manifest: facts of the same snapshot, as JSON members
 /// "database", "snapshot", "tables", "schema", "tool", "serverVersion", "systemIdentifier", "timeline".
 struct DumpFacts {
   std::string json;                 ///< an object, canonical
@@ -210,7 +210,7 @@ class Engine {
   virtual Result<> parse_with_server(const Target& target, const Plan& plan, Deadline deadline,
                                      const std::stop_token& stop) = 0;
   /// Takes the run lock, creates or upgrades the ledger, takes a new epoch, settles what a crash left.
-  /// Waiting/WaitingForLock when another run holds it; the reasons of API.md's table otherwise.
+  /// Waiting/WaitingForLock when another run holds it; the words of docs/status.md#causes otherwise.
   virtual Result<std::unique_ptr<EngineRun>> begin_run(const RunRequest& request, Deadline deadline,
                                                        const std::stop_token& stop) = 0;
   /// The spec's checks at After and the always-on ones, without a run (`dbm validate`).

@@ -16,7 +16,7 @@ Error changed(const std::string& message, const char* cause) {
   return {ErrorKind::Terminal, "ChangedScript", message, cause};
 }
 
-/// What the table of FORMATS.md 6 says about one script before its text is looked at.
+/// What docs/scripts.md#runs-again says about one script before its text is looked at.
 enum class Verdict { Settled, Changed, Pending, Baseline, BeyondTarget };
 
 struct Line {
@@ -94,7 +94,7 @@ class Planner {
     return read(migration_.spec.baseline_version, "baselineVersion", baseline_);
   }
 
-  /// A script that ended our transaction leaves its row applied but unclosed (EXACTLY-ONCE.md 3.2).
+  /// A script that ended our transaction leaves its row unclosed (docs/exactly-once.md#transaction).
   Result<> check_closed() const {
     for (const HistoryRow& row : database_.rows) {
       if (row.status != "applied" || row.closed) continue;
@@ -210,7 +210,7 @@ class Planner {
     return ": declared with transaction none";
   }
 
-  /// API.md part 1. nlohmann::json sorts the members, which makes the text canonical.
+  /// docs/status.md#plan-digest. nlohmann::json sorts the members, which makes the text canonical.
   [[nodiscard]] std::string digest() const {
     nlohmann::json scripts = nlohmann::json::array();
     const auto add_all = [&](const std::vector<PendingScript>& all, const char* direction) {

@@ -26,16 +26,16 @@ struct Plan {
   std::vector<PendingScript> pending;
   std::vector<PendingScript>
       baseline;        ///< to be recorded as baseline only; analysis holds the normalised checksum
-  std::string digest;  ///< "sha256:…", API.md part 1
+  std::string digest;  ///< "sha256:…", docs/status.md#plan-digest
   unsigned effects = 0;
   std::int64_t statements = 0;
-  std::vector<std::string> warnings;             ///< one line each: DBM712, DBM717, changed with Warn, …
+  std::vector<std::string> warnings;             ///< one line each: docs/scripts.md#notices
   std::vector<std::string> outside_transaction;  ///< script names, with the statement that forces it
 
   [[nodiscard]] bool empty() const { return pending.empty() && baseline.empty(); }
 };
 
-/// Compares source and ledger (FORMATS.md 6). Analyses only what is pending or changed.
+/// Compares source and ledger (docs/scripts.md#runs-again). Analyses only what is pending or changed.
 /// Terminal: ChangedScript (ChecksumDiffers, ScriptMissing), OutOfOrder, SourceInvalid (MissingDependency,
 /// words of analyse), InvalidSpec for a target or baseline that does not exist or lies below what is applied.
 Result<Plan> make_plan(const Migration& migration, const script::ScriptSet& source,

@@ -27,8 +27,8 @@ struct Verdict {
 /// status written last.
 Status project(const Facts& facts, const Status& previous, const Verdict& verdict, const std::string& now);
 
-/// The first of Flux's checks (KUBERNETES.md 8) that `status` breaks; empty: none. `settled`: no run is in
-/// flight.
+/// The first of Flux's checks (docs/status.md#readers) that `status` breaks; empty: none. `settled`: no
+/// run is in flight.
 std::string broken_check(const Status& status, std::int64_t generation, bool settled);
 
 /// The condition of a type; nullptr when it is not there.

@@ -23,7 +23,7 @@ struct Reconciled {
   bool suspended = false;
   bool ran = false;   ///< a run was started
   int applied = 0;    ///< scripts applied by it
-  int exit_code = 0;  ///< API.md part 4; 5 where it waits or retries
+  int exit_code = 0;  ///< docs/status.md#exit-codes; 5 where it waits or retries
 };
 
 /// What `dbm plan` shows.

@@ -18,7 +18,7 @@ FailureStatus failure_of(const Error& error);
 /// The message with its place in front, where it does not name the file already.
 std::string message_of(const Error& error);
 
-/// The causes of API.md's table of bad input, for a test that none lacks a remedy.
+/// The causes that have a remedy here, for tests that none lacks one and all are in docs/status.md#causes.
 std::vector<std::string> known_causes();
 
 }  // namespace dbm::migration

@@ -1,5 +1,5 @@
 #pragma once
-/// The beginning of a run (EXACTLY-ONCE.md 3.1): two connections, the run lock, the ledger, a new epoch.
+/// How a run begins (docs/exactly-once.md#begin): two connections, the run lock, the ledger, a new epoch.
 
 #include <memory>
 #include <optional>
@@ -15,9 +15,9 @@ namespace dbm::postgres {
 /// What a run holds. Destroying it gives the lock back. Not movable: threads and pointers lead into it.
 class Holding {
  public:
-  /// Waiting/WaitingForLock, Terminal reasons of API.md's table (ForeignSchema, OtherOwner, IdentityChanged,
-  /// LedgerNewer, SuperuserLogin, InsufficientPrivilege, TransactionPooling, ServerTooOld), Transient for a
-  /// standby and the network.
+  /// Waiting/WaitingForLock; Terminal words of docs/status.md#causes (ForeignSchema, OtherOwner,
+  /// IdentityChanged, LedgerNewer, SuperuserLogin, InsufficientPrivilege, TransactionPooling, ServerTooOld);
+  /// Transient for a standby and the network.
   static Result<std::unique_ptr<Holding>> take(const migration::RunRequest& request, Deadline deadline,
                                                const std::stop_token& stop);
 

@@ -1,6 +1,6 @@
 #pragma once
-/// The spec's checks and those that are always on (VALIDATION.md 1–5): what is asked, when, and what the
-/// answer says.
+/// The spec's checks and those that are always on (docs/checks.md#gates): what is asked, when, and what
+/// the answer says.
 
 #include <chrono>
 #include <map>

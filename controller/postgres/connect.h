@@ -13,7 +13,7 @@
 
 namespace dbm::postgres {
 
-/// The keywords of a connection: the target's, with those of EXACTLY-ONCE.md 2 laid over or under them.
+/// A connection's keywords: the target's, with those of docs/exactly-once.md#sessions laid over or under.
 std::map<std::string, std::string> connection_keywords(const migration::Target& target,
                                                        const SessionOptions& options);
 

@@ -1,5 +1,5 @@
 #pragma once
-/// pg_dump and the facts that go with it, from one snapshot (BACKUP.md 3 to 5).
+/// pg_dump and the facts that go with it, from one snapshot (docs/backup.md#snapshot).
 
 #include <stop_token>
 

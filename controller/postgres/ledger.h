@@ -13,7 +13,7 @@
 
 namespace dbm::postgres {
 
-/// What marks every statement of a run: I2 of the protocol.
+/// What marks every statement of a run: I2 of docs/exactly-once.md#promises.
 struct Fence {
   std::string schema;         ///< as given, unquoted
   std::int64_t lock_key = 0;  ///< of the run lock; PostgreSQL scopes it by database

@@ -15,8 +15,8 @@ namespace dbm::postgres {
 
 enum class RunRole { Work, Watch };
 
-/// Server settings of a session (EXACTLY-ONCE.md 2), written as SHOW prints them, so that they can be read
-/// back. `version_num` 0: not known yet, only what every supported server has.
+/// Server settings of a session (docs/exactly-once.md#sessions), written as SHOW prints them, so that they
+/// can be read back. `version_num` 0: not known yet, only what every supported server has.
 std::map<std::string, std::string> run_settings(RunRole role, int version_num);
 /// One statement, one row: what the server has for each of `settings`, in their order.
 std::string read_back_sql(const std::map<std::string, std::string>& settings);

@@ -1,6 +1,6 @@
 #pragma once
 /// The dry run: what is predicted brief, in order, in one transaction that is rolled back
-/// (EXACTLY-ONCE.md 5.9).
+/// (docs/locks.md#rehearsal).
 
 #include <stop_token>
 

@@ -73,8 +73,8 @@ struct PipelineResult {
 /// Not thread-safe, but for cancel(). A lost connection stays lost: nothing here reconnects.
 class Session {
  public:
-  /// Adds target_session_attrs=read-write, connect_timeout, keepalives and tcp_user_timeout of
-  /// EXACTLY-ONCE.md 2. Errors: Transient (server down, starting up, read-only standby: cause ReadOnly),
+  /// Adds target_session_attrs=read-write, connect_timeout, keepalives, … (docs/exactly-once.md#sessions).
+  /// Errors: Transient (server down, starting up, read-only standby: cause ReadOnly),
   /// Waiting/WaitingForReference with AuthenticationFailed, TLSFailed, NotFound (no such database).
   static Result<Session> connect(const migration::Target& target, const SessionOptions& options,
                                  Deadline deadline, const std::stop_token& stop);

@@ -22,7 +22,7 @@ ServerError read_error(const PGresult* result);
 
 /// The Error for a server's report: kind by SQLSTATE; the published message is our own words plus SQLSTATE
 /// and names, and the server's words only for the listed SQLSTATEs that cannot carry row values
-/// (EXACTLY-ONCE.md H17). `reason` is the condition's reason for terminal errors ("ApplyFailed"); transient
+/// (docs/status.md#words). `reason` is the condition's reason for terminal errors ("ApplyFailed"); transient
 /// and waiting ones bring their own.
 Error translate(const ServerError& error, std::string_view reason);
 

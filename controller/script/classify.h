@@ -15,11 +15,11 @@ namespace dbm::script {
 /// Where a statement can run.
 enum class Scope {
   Transaction,        ///< anywhere
-  OutsideOnly,        ///< cannot run inside a transaction block (FORMATS.md 1)
+  OutsideOnly,        ///< cannot run inside a transaction block (docs/scripts.md#classes)
   TransactionControl  ///< COMMIT, ROLLBACK, PREPARE TRANSACTION, DISCARD ALL, advisory unlocks: refused
 };
 
-/// What a statement outside a transaction needs after a crash (EXACTLY-ONCE.md 3.4).
+/// What a statement outside a transaction needs after a crash (docs/exactly-once.md#journal).
 enum class ProbeKind {
   None,
   CreateIndexConcurrently,
@@ -36,10 +36,10 @@ enum class ProbeKind {
   Unknown
 };
 
-/// The lock class of EXACTLY-ONCE.md 5, which decides lock_timeout and whether a rehearsal is brief.
+/// The lock class (docs/locks.md#classes): decides lock_timeout and whether a rehearsal is brief.
 enum class LockClass { None, Brief, ScanOrRewrite, ShareUpdateExclusive, Concurrent, Unknown };
 
-/// Effects of API.md part 1, as a set of bits.
+/// docs/scripts.md#effects, as a set of bits.
 enum Effect : unsigned {
   kNoEffect = 0,
   kDataLoss = 1,
@@ -49,7 +49,7 @@ enum Effect : unsigned {
   kExternal = 16,
   kUnknown = 32
 };
-/// "DataLoss", … in the order of API.md.
+/// "DataLoss", … in the order of the bits.
 std::vector<std::string> effect_names(unsigned effects);
 /// "Safe", "MultiStep" or "Risky".
 std::string_view risk_of(unsigned effects);
@@ -70,7 +70,7 @@ struct StatementClass {
   std::string relation;      ///< The table an index or partition belongs to, as written.
   std::string value;         ///< The enum label, where there is one.
   std::vector<std::string> dropped;  ///< Objects a statement names as dropped, "index public.x" or "column
-                                     ///< t.c", for VALIDATION.md 5.
+                                     ///< t.c", for docs/checks.md#lost-objects.
   std::vector<std::string> touches;  ///< Tables it reads or writes, as written and as far as known.
   std::string
       syntax_error;        ///< The parser's words, if it did not understand (grammar 15); the server decides.

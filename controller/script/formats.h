@@ -1,6 +1,6 @@
 #pragma once
 /// What tells one tool's folders from another's: names of files, and comments only that tool knows
-/// (FORMATS.md 2 and 4). Internal to the room.
+/// (docs/scripts.md#formats). Internal to the room.
 
 #include <cstdint>
 #include <optional>

@@ -1,5 +1,5 @@
 #pragma once
-/// The normalised checksum "dbm1-sha256:" (FORMATS.md 6). Internal to the room.
+/// The normalised checksum "dbm1-sha256:" (docs/scripts.md#checksums). Internal to the room.
 
 #include <string>
 #include <string_view>

@@ -1,5 +1,5 @@
 #pragma once
-/// What becomes of a line that only psql understands (FORMATS.md 1). Internal to the room.
+/// What becomes of a line that only psql understands (docs/scripts.md#psql-lines). Internal to the room.
 
 #include <string>
 #include <string_view>

@@ -61,7 +61,7 @@ struct ReadOptions {
 };
 
 /// Sorts, identifies and digests the texts of a source. Reads each text once (in parallel where there are
-/// many), without cutting it into statements. Terminal/SourceInvalid with the words of FORMATS.md:
+/// many), without cutting it into statements. Terminal/SourceInvalid with docs/scripts.md#refusals:
 /// UnversionedFile, DuplicateVersion, OrphanRollback, AmbiguousFormat, UnsupportedFormat, UnsupportedFile.
 Result<ScriptSet> read_set(std::vector<Text> texts, const ReadOptions& options);
 

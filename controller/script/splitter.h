@@ -1,6 +1,6 @@
 #pragma once
-/// Cuts a text into statements, rows of COPY and what lies between. Internal to the room; FORMATS.md 1 is its
-/// contract.
+/// Cuts a text into statements, rows of COPY and what lies between. Internal to the room; its contract is
+/// docs/scripts.md#splitting.
 
 #include <cstdint>
 #include <string_view>

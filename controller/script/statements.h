@@ -30,7 +30,7 @@ struct Statement {
   StatementDirectives directives;
 };
 
-/// Reads the statements of a part in order, once. psql lines that FORMATS.md skips are skipped, a script
+/// Reads the statements of a part in order, once. Harmless psql lines are skipped, a script
 /// wrapped in one BEGIN … COMMIT loses the wrap (analyse() says whether; pass `unwrap` then). Holds one
 /// statement at a time: memory follows the longest statement, not the file. Not thread-safe. Errors:
 /// Terminal/SourceInvalid with position: NotUtf8, StrayBom, Unterminated, PsqlCommand, NonStandardStrings,

@@ -10,8 +10,8 @@ using nlohmann::json;
 
 namespace {
 
-/// One action of ALTER TABLE where its name alone decides. The locks are those of LINT.md 5, measured by the
-/// oracle.
+/// One action of ALTER TABLE where its name alone decides. The locks are those of docs/locks.md#matrix,
+/// measured by tests/oracles/lock_matrix.sql.
 struct Action {
   std::string_view subtype;
   LockClass lock;

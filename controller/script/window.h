@@ -15,7 +15,7 @@
 
 namespace dbm::script {
 
-/// Terminal/SourceInvalid with the word of FORMATS.md as the cause.
+/// Terminal/SourceInvalid with a word of docs/scripts.md#refusals as the cause.
 Error source_invalid(std::string cause, std::string message, Position at);
 
 /// Bytes [begin, end) of a text; offsets count from the text's first byte.

@@ -1,6 +1,6 @@
 /// The crash sweep: the real program is interrupted at each of its effects, before, after, and after with the
-/// reply lost; an ordinary start follows, and everything must have happened exactly once (EXACTLY-ONCE.md 6,
-/// S2).
+/// reply lost; an ordinary start follows, and everything must have happened exactly once
+/// (docs/exactly-once.md#promises).
 ///
 /// One plan alone: DBM_FAULT_PLAN=Chain/chain.send:1:crash-after fault_crash
 

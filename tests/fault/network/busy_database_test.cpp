@@ -1,5 +1,5 @@
 // Others work while a run waits: no deadlock beside an index build, and readers behind DDL wait no longer
-// than the schedule lets them (H6, H7, H15).
+// than the schedule lets them (docs/locks.md#schedule).
 
 #include <gmock/gmock.h>
 

@@ -1,5 +1,5 @@
-// A standby that counts: COMMIT that waits for it, and promotion with and without the last commit (H3, H4,
-// H16). Only the ledger tells what happened.
+// A standby that counts: COMMIT that waits for it, and promotion with and without the last commit. Only
+// the ledger tells what happened (docs/exactly-once.md#lost-replies).
 
 #include <gmock/gmock.h>
 

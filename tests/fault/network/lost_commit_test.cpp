@@ -1,5 +1,5 @@
-// The reply to a COMMIT is lost, or any other reply: looked up in the ledger, never repeated (EXACTLY-ONCE.md
-// 3.3).
+// The reply to a COMMIT is lost, or any other reply: looked up in the ledger, never repeated
+// (docs/exactly-once.md#lost-replies).
 
 #include <gmock/gmock.h>
 
@@ -94,7 +94,7 @@ TEST_P(LostReply, OrACommitThatIsNotSentOrNotAnswered) {
 INSTANTIATE_TEST_SUITE_P(Jobs, LostReply, ::testing::ValuesIn(jobs()),
                          [](const auto& info) { return info.param.name; });
 
-// It has happened, but nobody has asked the ledger yet: I3 of EXACTLY-ONCE.md.
+// It has happened, but nobody has asked the ledger yet: I3 of docs/exactly-once.md#promises.
 TEST(LostCommit, IsNotReportedAsAppliedBeforeTheLedgerSaysSo) {
   Desk desk;
   desk.world.add_script("0001");

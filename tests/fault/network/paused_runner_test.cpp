@@ -1,5 +1,5 @@
 // A runner that is stopped (SIGSTOP) for longer than any time-out, and goes on when another has taken over:
-// it must write nothing (EXACTLY-ONCE.md 2, H1).
+// it must write nothing (docs/exactly-once.md#sessions).
 
 #include <gmock/gmock.h>
 

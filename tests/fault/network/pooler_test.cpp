@@ -1,5 +1,5 @@
 // pgbouncer in front of the server: refused in transaction mode before anything is touched, fine in session
-// mode (H8).
+// mode (docs/exactly-once.md#poolers-and-standbys).
 
 #include <gmock/gmock.h>
 

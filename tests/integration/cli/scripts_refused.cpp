@@ -17,7 +17,7 @@ class ScriptsRefused : public Refused, public ::testing::WithParamInterface<Case
 
 TEST_P(ScriptsRefused, AsText) {
   world.script(GetParam().file, GetParam().text);
-  // The word of FORMATS.md is the name of the case, with what tells two cases apart behind an underscore.
+  // A word of docs/scripts.md#refusals names the case; what tells two apart stands behind an underscore.
   const auto word = GetParam().name.substr(0, GetParam().name.find('_'));
 
   expect_refused(world, {1, "Stalled/SourceInvalid", word, GetParam().line, GetParam().ledger});

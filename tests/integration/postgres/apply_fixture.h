@@ -111,7 +111,7 @@ class ApplyTest : public DatabaseTest {
               std::to_string(scripts));
     EXPECT_EQ(ask("SELECT count(*) FROM witness"), std::to_string(scripts));
   }
-  /// I1 and O3: one witness per applied row, of the very transaction that wrote the row; the canary counts
+  /// Exactly once: one witness per applied row, of the very transaction that wrote the row; the canary counts
   /// them.
   void expect_exactly_once(int scripts) {
     EXPECT_EQ(ask("SELECT count(*) FROM witness w JOIN dbm.history h ON h.version = w.version AND h.status = "

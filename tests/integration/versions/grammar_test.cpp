@@ -1,5 +1,5 @@
 // Grammar newer than the parser we are built with: the server is the judge. The right one takes it; an older
-// one refuses it while the plan is made, with file, line and column (FORMATS.md 1).
+// one refuses it while the plan is made, with file, line and column (docs/scripts.md#newer-grammar).
 
 #include <gmock/gmock.h>
 

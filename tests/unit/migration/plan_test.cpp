@@ -1,4 +1,4 @@
-/// The table of FORMATS.md 6, and what a plan must hold beyond it.
+/// The table of docs/scripts.md#runs-again, and what a plan must hold beyond it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

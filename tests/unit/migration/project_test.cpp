@@ -1,4 +1,4 @@
-/// Every row of API.md's table of situations, the bound on a status, and Flux's checks.
+/// Every row of docs/status.md#situations, the bound on a status, and Flux's checks.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

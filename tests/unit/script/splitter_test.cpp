@@ -1,4 +1,4 @@
-/// The table of FORMATS.md 1, row by row.
+/// The table of docs/scripts.md#splitting, row by row.
 
 #include "support.h"
 
