@@ -3,9 +3,8 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
-#include "base/memory_file.h"
+#include "base/temp_dir.h"
 #include "migration/engine.h"
 #include "migration/surroundings.h"
 
@@ -13,8 +12,7 @@ namespace dbm::migration {
 
 struct Connection {
   Target target;
-  /// Certificates `target` points at; they live as long as this.
-  std::shared_ptr<const std::vector<MemoryFile>> files;
+  std::shared_ptr<const TempDir> files;  ///< Certificates `target` points at; they live as long as this.
   /// Changes when a referenced Secret does. Keyed by this process, so it says nothing outside it.
   std::string secret_digest;
 };

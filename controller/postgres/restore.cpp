@@ -132,8 +132,10 @@ Result<> run_restore(const migration::Target& target, const std::string& name, i
   if (!tool) return tool.error();
   const auto connection = ClientConnection::make(target, name);
   if (!connection) return connection.error();
-  ProcessSpec process =
-      connection->process({tool->path, "--exit-on-error", "--no-subscriptions", "--no-password"});
+  ProcessSpec process;
+  process.argv = {tool->path, "--exit-on-error", "--no-subscriptions", "--no-password",
+                  "--dbname=" + connection->conninfo()};
+  process.environment = connection->environment();
   process.pipe_stdin = true;
   process.pipe_stdout = false;
   auto child = ChildProcess::start(process);
