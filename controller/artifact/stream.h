@@ -28,7 +28,7 @@
 ///
 /// So a changed, dropped, doubled or moved frame fails, and so does a cut tail: what then ends the file was
 /// not sealed as the last frame. The contents of all frames, joined, are exactly one zstd frame (RFC 8878,
-/// level 3, with its checksum, a window of at most 16 MiB, no dictionary), whose content is the producer's
+/// with its checksum, a window of at most 16 MiB, no dictionary), whose content is the producer's
 /// bytes. By hand, without encryption:
 ///
 ///     tail -c +81 artifact.dbm | split into 65552 byte pieces, drop the last 16 of each (and of the end) |

@@ -1,5 +1,5 @@
 #pragma once
-/// Scripts in a transaction, statement by statement (section 3.2 of the protocol, not chained).
+/// Scripts in a transaction, statement by statement, not chained (docs/exactly-once.md#transaction).
 
 #include <span>
 

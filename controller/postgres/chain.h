@@ -1,7 +1,7 @@
 #pragma once
-/// Chains: consecutive small scripts as one pipeline, COMMITs and all, with one Sync (section 3.2 of the
-/// protocol). After an error the server executes nothing until the Sync: what follows a failed script does
-/// not run, the COMMITs before it stand.
+/// Chains: consecutive small scripts as one pipeline, COMMITs and all, with one Sync
+/// (docs/exactly-once.md#chains). After an error the server executes nothing until the Sync: what follows a
+/// failed script does not run, the COMMITs before it stand.
 
 #include <span>
 

@@ -1,6 +1,6 @@
 #pragma once
 /// Scripts that cannot be one transaction: statement by statement, each with its intent before and its
-/// outcome after (section 3.4 of the protocol).
+/// outcome after (docs/exactly-once.md#journal).
 
 #include "postgres/execution.h"
 

@@ -1,5 +1,5 @@
 #pragma once
-/// How long a try may wait for a lock and how long to sleep before the next (section 5 of the protocol):
+/// How long a try may wait for a lock and how long to sleep before the next (docs/locks.md#schedule):
 /// under 4 % of the time is spent in the server's lock queue, where everybody behind us waits too. Pure.
 
 #include <chrono>

@@ -1,6 +1,6 @@
 #pragma once
 /// What a statement outside a transaction is about to do, and, after a crash or a failure, whether it did:
-/// the table of section 3.4 of the protocol.
+/// the table of docs/exactly-once.md#journal.
 
 #include <string>
 #include <vector>

@@ -1,7 +1,7 @@
 #pragma once
 /// Before a statement that holds a strong lock for long, or that waits for the transactions of others: who
 /// would be in its way is looked up first, so that it does not queue where everybody else would queue behind
-/// it (section 5.5 of the protocol).
+/// it (docs/locks.md#right-of-way).
 
 #include <string>
 #include <vector>

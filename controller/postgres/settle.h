@@ -1,5 +1,5 @@
 #pragma once
-/// What an earlier run left open, settled before anything new begins (sections 3.3 and 3.4 of the protocol).
+/// What an earlier run left open, settled before anything new begins (docs/exactly-once.md#settle).
 
 #include <string>
 #include <vector>

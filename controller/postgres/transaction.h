@@ -1,6 +1,6 @@
 #pragma once
-/// One transaction of scripts on *work*, pipelined (section 3.2 of the protocol). Nothing is sent twice; no
-/// Sync stands between BEGIN and the last statement unless its reply was read and says "in a transaction".
+/// One transaction of scripts on *work*, pipelined (docs/exactly-once.md#transaction). Nothing is sent twice;
+/// no Sync stands between BEGIN and the last statement unless its reply was read: "in a transaction".
 
 #include <cstdint>
 #include <optional>
