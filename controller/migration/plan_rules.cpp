@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <set>
 #include <thread>
 
@@ -94,30 +93,6 @@ Result<> check_begun(const PendingScript& pending, const HistoryRow& row) {
   return {};
 }
 
-bool server_fits(std::string_view condition, int server_version_num) {
-  const auto blank = [](char c) { return c == ' '; };
-  while (!condition.empty() && blank(condition.front())) condition.remove_prefix(1);
-  if (condition.empty()) return true;
-  const auto digits = condition.find_first_of("0123456789");
-  if (digits == std::string_view::npos) return false;
-  std::string_view operation = condition.substr(0, digits);
-  while (!operation.empty() && blank(operation.back())) operation.remove_suffix(1);
-  const std::string_view number = condition.substr(digits);
-  int major = 0;
-  int minor = 0;
-  const auto read = std::from_chars(number.data(), number.data() + number.size(), major);
-  const bool has_minor = read.ptr != number.data() + number.size() && *read.ptr == '.';
-  if (has_minor) std::from_chars(read.ptr + 1, number.data() + number.size(), minor);
-  // Without a minor version the whole major one is meant.
-  const int wanted = has_minor ? major * 10000 + minor : major;
-  const int actual = has_minor ? server_version_num : server_version_num / 10000;
-  if (operation == ">=") return actual >= wanted;
-  if (operation == ">") return actual > wanted;
-  if (operation == "<=") return actual <= wanted;
-  if (operation == "<") return actual < wanted;
-  return (operation.empty() || operation == "=") && actual == wanted;
-}
-
 Result<> check_plan(const Spec& spec, const Inspection& database, const RowIndex& rows, const Plan& plan) {
   if (any_requirement(plan)) {
     std::set<std::string, std::less<>> known;
@@ -130,7 +105,7 @@ Result<> check_plan(const Spec& spec, const Inspection& database, const RowIndex
     if (const auto met = check_requirements(plan.pending, known); !met) return met;
   }
   for (const PendingScript& pending : plan.pending) {
-    if (!server_fits(pending.analysis.directives.server, database.server_version_num))
+    if (!script::server_matches(pending.analysis.directives.server, database.server_version_num))
       return invalid(pending,
                      "is for server " + pending.analysis.directives.server + ", this one is " +
                          database.database.server_version,

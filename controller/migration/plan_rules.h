@@ -23,7 +23,4 @@ Result<> check_plan(const Spec& spec, const Inspection& database, const RowIndex
 /// must still run outside a transaction: else Terminal/ChangedScript.
 Result<> check_begun(const PendingScript& pending, const HistoryRow& row);
 
-/// Whether a server (150018) satisfies ">=14", "<16.2", "15". Empty: any.
-bool server_fits(std::string_view condition, int server_version_num);
-
 }  // namespace dbm::migration

@@ -97,14 +97,10 @@ TEST(Directives, OfAFileWithoutStatementsAreStillTheFiles) {
 }
 
 TEST(ServerRule, ComparesVersions) {
-  EXPECT_TRUE(server_matches("", 150018));
-  EXPECT_TRUE(server_matches(">=14", 150018));
-  EXPECT_TRUE(server_matches(">=14, <16", 150018));
-  EXPECT_TRUE(server_matches("=15", 150018));
-  EXPECT_TRUE(server_matches(">15.4", 150018));
-  EXPECT_FALSE(server_matches(">15", 150018));
-  EXPECT_FALSE(server_matches(">=16", 150018));
-  EXPECT_FALSE(server_matches(">=14 <15", 150018));
+  for (const char* yes : {"", ">=14", ">= 15", "=15", "<16", ">14", "<=15", ">=15.2", ">15.4", ">=14, <16"})
+    EXPECT_TRUE(server_matches(yes, 150018)) << yes;
+  for (const char* no : {">=16", "=14", "<15", ">15", ">=15.19", ">=14 <15", ">=14, <15"})
+    EXPECT_FALSE(server_matches(no, 150018)) << no;
 }
 
 }  // namespace
