@@ -148,11 +148,6 @@ void LocalObjects::emit(const Object& object, const kubernetes::Event& event) {
   sink(object, clean);
 }
 
-void LocalObjects::set_generation(const ObjectKey& key, std::int64_t generation) {
-  const std::scoped_lock lock{state_->mutex};
-  if (Known* const known = state_->folder.known_of(key)) known->generation = generation;
-}
-
 std::string LocalObjects::status_file(const Object& object) const {
   return status_path(object.file, object.key.name, state_->folder.options().status_dir);
 }

@@ -37,13 +37,10 @@ class LocalObjects final : public kubernetes::Objects {
   Result<std::vector<kubernetes::Object>> list(const std::string& kind, Deadline deadline,
                                                const std::stop_token& stop) override;
   /// Only a DatabaseMigration has a status. Refused (Transient/Conflict) unless `object` is what get() would
-  /// give now.
+  /// give now; but its generation may be a higher one, which the ledger told, and is kept.
   Result<> apply_status(const kubernetes::Object& object, const nlohmann::ordered_json& status,
                         Deadline deadline, const std::stop_token& stop) override;
   void emit(const kubernetes::Object& object, const kubernetes::Event& event) override;
-
-  /// The true generation, once the ledger has told it (the status file may have been deleted).
-  void set_generation(const kubernetes::ObjectKey& key, std::int64_t generation);
 
   /// Where the object's status is written.
   [[nodiscard]] std::string status_file(const kubernetes::Object& object) const;

@@ -274,24 +274,16 @@ Result<> Pass::close(const std::vector<Directive>& trailing) {
   return {};
 }
 
-Result<Analysis> analyse_part(const Text& text, bool has_way_back) {
-  auto analysis = Pass(text, has_way_back, false).run();
-  // Only at its end is it known that a script runs statement by statement: then all its statements are
-  // wanted.
-  if (analysis && !analysis->in_transaction && analysis->named.size() < analysis->statements)
-    return Pass(text, has_way_back, true).run();
-  return analysis;
-}
-
 }  // namespace
 
 Result<Analysis> analyse(const Script& script) {
-  return analyse_part(script.forward, script.rollback.has_value());
-}
-
-Result<Analysis> analyse_rollback(const Script& script) {
-  if (!script.rollback) return source_invalid("NoRollback", "has no rollback part", {script.forward.name});
-  return analyse_part(*script.rollback, true);
+  const bool has_way_back = script.rollback.has_value();
+  auto analysis = Pass(script.forward, has_way_back, false).run();
+  // Only at its end is it known that a script runs statement by statement: then all its statements are
+  // wanted.
+  if (analysis && !analysis->in_transaction && analysis->named.size() < analysis->statements)
+    return Pass(script.forward, has_way_back, true).run();
+  return analysis;
 }
 
 }  // namespace dbm::script

@@ -66,6 +66,5 @@ bool server_matches(std::string_view rule, int server_version_num);
 /// name), DBM codes as notices. A syntax error of grammar 15 is a notice (DBM717) and the effect Unknown: the
 /// server judges.
 Result<Analysis> analyse(const Script& script);
-Result<Analysis> analyse_rollback(const Script& script);
 
 }  // namespace dbm::script

@@ -126,14 +126,6 @@ TEST(Analysis, SaysWhenThereIsNothingToRun) {
             std::vector<std::string>{"DBM709: 0001_test.sql: there is nothing to run in it"});
 }
 
-TEST(Analysis, OfARollbackReadsTheOtherPart) {
-  const auto analysis = analyse_rollback(script_of("CREATE TABLE t (a int)", "DROP TABLE t"));
-
-  ASSERT_TRUE(analysis);
-  EXPECT_EQ(analysis->named.at(0).what.kind, "DROP TABLE");
-  EXPECT_FALSE(analyse_rollback(script_of("SELECT 1")));
-}
-
 // Checksums: these values are kept in ledgers. A change here is a new algorithm with a new name, never an
 // edit.
 TEST(Checksum, IsFixedForEver) {
