@@ -72,6 +72,8 @@ void complain(const Error& error) {
   write_all(STDERR_FILENO, redact::scrub(text) + "\n");
 }
 
+void complain_further(const std::string& lines) { write_all(STDERR_FILENO, redact::scrub(lines)); }
+
 ExitCode exit_code_of(const Error& error) {
   if (error.reason == "InvalidSpec") return kUsage;
   if (error.reason == "AwaitingApproval" || error.reason == "ManualInterventionRequired") return kNeedsPerson;

@@ -27,8 +27,10 @@ class Table {
 void print(const std::string& text);
 /// As JSON or YAML.
 void print(const nlohmann::ordered_json& value, Output output);
-/// "dbm: where: message" and, below it, the remedy; on standard error, scrubbed.
+/// "dbm: where: message [Reason]; remedy", one line on standard error, scrubbed.
 void complain(const Error& error);
+/// Lines that belong to what was complained of, each with its end; on standard error, scrubbed.
+void complain_further(const std::string& lines);
 
 /// The exit code (docs/status.md#exit-codes) for what a pass ended with.
 ExitCode exit_code_of(const Error& error);

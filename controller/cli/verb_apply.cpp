@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/each.h"
+#include "cli/place.h"
 #include "cli/progress.h"
 #include "cli/status_text.h"
 #include "cli/verbs.h"
@@ -20,7 +21,11 @@ ExitCode run_apply(const Options& options) {
     } else {
       print(with_status(desk.object, done.status), options.output);
     }
-    if (done.failure) complain(desk.named(*done.failure));
+    if (done.failure) {
+      complain(desk.named(*done.failure));
+      // Who asks for quiet reads one line, or none.
+      if (!options.quiet) show_place(desk, *done.failure);
+    }
     return static_cast<ExitCode>(done.exit_code);
   };
   return for_each_object(options, apply,

@@ -4,6 +4,7 @@
 
 #include "base/units.h"
 #include "cli/each.h"
+#include "cli/place.h"
 #include "cli/verbs.h"
 
 namespace dbm::cli {
@@ -68,13 +69,20 @@ std::string describe_plan(const migration::PlanReport& report) {
 ExitCode run_plan(const Options& options) {
   return for_each_object(options, [&](const Desk& desk) {
     const auto plan = desk.reconciler.plan(desk.key(), desk.deadline(), desk.stop());
-    if (!plan) return report(desk.named(plan.error()));
+    if (!plan) {
+      const ExitCode code = report(desk.named(plan.error()));
+      show_place(desk, plan.error());
+      return code;
+    }
     if (options.output == Output::Table) {
       print((desk.several ? "\n" : "") + describe_plan(*plan));
     } else {
       print(migration::to_json(*plan), options.output);
     }
-    return plan->obstacle ? report(desk.named(*plan->obstacle)) : kDone;
+    if (!plan->obstacle) return kDone;
+    const ExitCode code = report(desk.named(*plan->obstacle));
+    show_place(desk, *plan->obstacle);
+    return code;
   });
 }
 
