@@ -13,7 +13,8 @@ namespace dbm::cli {
 
 enum class Output { Table, Json, Yaml };
 
-/// docs/status.md#exit-codes. The worst of several objects wins, in this order of numbers.
+/// docs/status.md#exit-codes. Of several objects the worst counts, which is not the largest (output.h,
+/// worst).
 enum ExitCode : int {
   kDone = 0,
   kFailed = 1,

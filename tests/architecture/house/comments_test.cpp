@@ -68,6 +68,8 @@ std::vector<Mention> mentions(const std::string& text) {
     auto end = at + kEnd.size();
     if (begin == at || (end < text.size() && std::isalnum(static_cast<unsigned char>(text[end])) != 0))
       continue;
+    const bool opened = begin > 0 && text[begin - 1] == '"';  // a test that reads the page itself
+    if (opened && end < text.size() && text[end] == '"') continue;
     Mention mention{text.substr(begin, end - begin), ""};
     if (end < text.size() && text[end] == '#') {
       for (++end; end < text.size() && in_a_path(text[end]) && text[end] != '.'; ++end)
