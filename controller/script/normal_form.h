@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/digest.h"
+#include "script/digest_aside.h"
 #include "script/lexer.h"
 
 namespace dbm::script {
@@ -22,6 +22,8 @@ namespace dbm::script {
 class NormalForm {
  public:
   NormalForm() { buffer_.reserve(2 * kFlush); }
+  /// For a long text, before its first token.
+  void digest_aside() { sha_.go_aside(); }
 
   void token(const Token& token, std::string_view text);
   void hint(std::string_view text) { plain(text), end_token(); }
@@ -45,7 +47,7 @@ class NormalForm {
   void flush();
 
   std::string buffer_;
-  Sha256 sha_;
+  DigestAside sha_;
 };
 
 }  // namespace dbm::script

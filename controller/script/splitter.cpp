@@ -8,6 +8,11 @@ Result<Splitter> Splitter::open(const Text& text, NormalForm* normal) {
   auto window = Window::open(text);
   if (!window) return window.error();
   Splitter splitter(std::move(*window), normal);
+  // Who applies a script waits for the server anyway; the one who analyses it only reads and digests, twice.
+  if (normal != nullptr && text.size >= DigestAside::kWorthIt) {
+    splitter.window_.digest_aside();
+    normal->digest_aside();
+  }
   // One BOM at the start is no text.
   while (splitter.window_.view().end < 3 && !splitter.window_.view().last) {
     if (const auto read = splitter.window_.more(0); !read) return read.error();

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <utility>
 
-#include "base/digest.h"
 #include "base/result.h"
+#include "script/digest_aside.h"
 #include "script/text.h"
 #include "script/utf8.h"
 
@@ -39,6 +39,10 @@ class Window {
   static constexpr std::uint64_t kLongest = (1ULL << 30) - 1024;
 
   static Result<Window> open(const Text& text);
+
+  /// Digests on another thread, for who has more to do with each block than to send it; before the first
+  /// more().
+  void digest_aside() { sha_.go_aside(); }
 
   [[nodiscard]] const View& view() const { return view_; }
   /// Reads on; bytes before `keep` may go. The view changes. Terminal/SourceInvalid/NotUtf8, or what the
@@ -75,7 +79,7 @@ class Window {
   Lines lines_;
   bool has_cr_ = false;
   Utf8Check utf8_;
-  Sha256 sha_;
+  DigestAside sha_;
 };
 
 }  // namespace dbm::script
