@@ -1,5 +1,6 @@
 """What bench.py measures with: a server with Debian's defaults (fsync on), fresh databases, runs that are timed."""
 
+import contextlib
 import os
 import pathlib
 import platform
@@ -32,11 +33,14 @@ def cache():
 
 
 class Run:
-    """How one program went: seconds of wall clock, its own largest resident set in MiB."""
+    """How one program went: seconds of wall clock, its own largest resident set in MiB, seconds of processor time it
+    took and had the server take."""
 
-    def __init__(self, seconds, rss_mib):
+    def __init__(self, seconds, rss_mib, cpu=0.0, server_cpu=0.0):
         self.seconds = seconds
         self.rss_mib = rss_mib
+        self.cpu = cpu
+        self.server_cpu = server_cpu
 
 
 class PeakMemory:
@@ -74,14 +78,15 @@ def timed(argv, environment=None, folder=None):
         process = subprocess.Popen([str(word) for word in argv], cwd=folder, stdin=subprocess.DEVNULL, stdout=output,
                                    stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})})
         memory = PeakMemory(process.pid)
-        process.wait()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - start
         peak = memory.stop()
         if process.returncode != 0:
             output.seek(0)
             words = output.read()[-2000:].decode(errors="replace")
             raise RuntimeError(f"{argv[0]} ended with {process.returncode}: {words}")
-    return Run(seconds, peak)
+    return Run(seconds, peak, usage.ru_utime + usage.ru_stime)
 
 
 class Server:
@@ -105,6 +110,7 @@ class Server:
                        f"unix_socket_directories = '{self.data.parent}'\n")
         self._control("-w", "start")
         self.count = 0
+        self.auxiliaries = self._children(self.postmaster())
         self.admin(f"CREATE ROLE app LOGIN PASSWORD '{PASSWORD}'")
         return self
 
@@ -134,6 +140,33 @@ class Server:
         self.admin("CHECKPOINT")
         return name
 
+    def cpu(self):
+        """Seconds of processor time of all backends that have ended; waits for those that are about to."""
+        postmaster = self.postmaster()
+        end = time.monotonic() + 2
+        while time.monotonic() < end and self._children(postmaster) > self.auxiliaries:
+            time.sleep(0.002)
+        fields = pathlib.Path(f"/proc/{postmaster}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+        return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+
+    def postmaster(self):
+        return int((self.data / "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0])
+
+    @staticmethod
+    def _children(pid):
+        return len(pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split())
+
+    @contextlib.contextmanager
+    def on_one_core(self):
+        """While it lasts new backends run on one processor, its first; gives the words that put a client there too."""
+        postmaster, core = self.postmaster(), min(os.sched_getaffinity(0))
+        before = os.sched_getaffinity(postmaster)
+        os.sched_setaffinity(postmaster, {core})
+        try:
+            yield ["taskset", "-c", core]
+        finally:
+            os.sched_setaffinity(postmaster, before)
+
     def drop(self, name):
         self.admin(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -161,7 +194,10 @@ class SlowLink:
 
 
 def median(runs):
-    return Run(statistics.median(run.seconds for run in runs), max(run.rss_mib for run in runs))
+    def middle(what):
+        return statistics.median(getattr(run, what) for run in runs)
+
+    return Run(middle("seconds"), max(run.rss_mib for run in runs), middle("cpu"), middle("server_cpu"))
 
 
 def machine():
