@@ -180,6 +180,9 @@ TransactionOutcome apply_in_transaction(Execution& execution,
   transaction.abandon();
   outcome.applied.clear();
   outcome.error = committed.error();
+  // Waits end at the deadline whatever is waited for: a reply, room in the socket, rows taken.
+  if (outcome.error->cause == "Timeout" && execution.watch.deadline().passed())
+    outcome.error = execution.watch.out_of_time();
   outcome.script = std::min(outcome.script, scripts.size() - 1);
   const auto& failure = transaction.failure();
   const bool out_of_time = outcome.error->reason == "DeadlineExceeded" || outcome.error->cause == "Timeout";

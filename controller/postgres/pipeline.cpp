@@ -99,6 +99,11 @@ Result<> Pipeline::on_time() {
   return took_too_long();
 }
 
+void Pipeline::hear() {
+  heard_ = Deadline::Clock::now();
+  look_after_ = patience_.first_look();
+}
+
 /// One wait for the socket, at most until the next look or the deadline.
 Result<> Pipeline::wait_once(bool writable) {
   if (auto timely = on_time(); !timely) return timely;
@@ -111,8 +116,7 @@ Result<> Pipeline::wait_once(bool writable) {
   if (ready < 0 && errno != EINTR) return session_.lose();
   if (ready > 0 && (socket.revents & ~POLLOUT) != 0) {
     if (PQconsumeInput(connection_) == 0) broken_ = true;
-    heard_ = Deadline::Clock::now();
-    look_after_ = patience_.first_look();
+    hear();
   }
   if (ready == 0) {
     const auto silence = duration_cast<milliseconds>(Deadline::Clock::now() - heard_);
@@ -209,6 +213,8 @@ Result<Reply> Pipeline::start_copy(const std::string& sql) {
 
 Result<> Pipeline::copy_rows(std::string_view rows) {
   if (lost()) return connection_lost();
+  // A server that takes all at once never lets us wait, which is where the deadline is looked at otherwise.
+  if (auto timely = on_time(); !timely) return timely;
   // A refused row makes the server answer early; end_copy() reads that, so nothing is looked at here.
   const int queued = PQputCopyData(connection_, rows.data(), static_cast<int>(rows.size()));
   if (queued < 0) return session_.lose();
@@ -217,7 +223,10 @@ Result<> Pipeline::copy_rows(std::string_view rows) {
     if (PQputCopyData(connection_, rows.data(), static_cast<int>(rows.size())) != 1) return session_.lose();
   }
   unwritten_ += rows.size();
-  return unwritten_ < kWriteAfter ? Result<>{} : write_out();
+  if (unwritten_ < kWriteAfter) return {};
+  auto written = write_out();
+  if (written) hear();  // it took the rows: nobody holds it up
+  return written;
 }
 
 Result<Reply> Pipeline::end_copy(bool abort) {

@@ -20,8 +20,8 @@ class Patience {
   [[nodiscard]] virtual Deadline deadline() const { return Deadline::never(); }
   /// After how much silence look() is called first.
   [[nodiscard]] virtual std::chrono::milliseconds first_look() const { return std::chrono::seconds{10}; }
-  /// How long nothing has come from the server. Returns after how much more silence it wants to be called
-  /// again.
+  /// How long nothing has come from the server, nor rows of a COPY gone to it. Returns after how much more
+  /// silence it wants to be called again.
   virtual std::chrono::milliseconds look(std::chrono::milliseconds quiet) {
     (void)quiet;
     return std::chrono::seconds{10};
@@ -97,6 +97,7 @@ class Pipeline {
   Result<> wait_once(bool writable);
   Result<> wait_for_result();
   Result<> on_time();
+  void hear();
   Result<Reply> read_reply(std::uint64_t tag);
 
   Session& session_;

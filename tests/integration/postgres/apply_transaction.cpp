@@ -128,34 +128,6 @@ TEST_F(ApplyTransaction, AppliesAllPendingInOneTransactionOrNothing) {
   EXPECT_EQ(ask("SELECT count(DISTINCT xid) FROM witness"), "1");
 }
 
-TEST_F(ApplyTransaction, StreamsCopyData) {
-  ASSERT_TRUE(begin());
-  std::string rows;
-  for (int i = 0; i < 20000; ++i) rows += std::to_string(i) + "\tline " + std::to_string(i) + "\n";
-
-  const auto done = apply({{"0001_copy.sql", "CREATE TABLE c (i int, t text);\nCOPY c FROM stdin;\n" + rows +
-                                                 "\\.\n" + witnessed("0001", "")}});
-
-  ASSERT_TRUE(done) << done.error().message;
-  EXPECT_EQ(ask("SELECT count(*), sum(i) FROM c"), "20000|199990000");
-  expect_exactly_once(1);
-}
-
-TEST_F(ApplyTransaction, RollsBackWhenCopyDataDoNotFit) {
-  ASSERT_TRUE(begin());
-
-  const auto done =
-      apply({{"0001_copy.sql", "CREATE TABLE c (i int);\nCOPY c FROM stdin;\n1\ncanary-row-value\n\\.\n" +
-                                   witnessed("0001", "")}});
-
-  ASSERT_FALSE(done);
-  EXPECT_EQ(done.error().kind, ErrorKind::Terminal);
-  EXPECT_EQ(done.error().at, (Position{"0001_copy.sql", 2, 1}));
-  EXPECT_EQ(done.error().message.find("canary-row-value"), std::string::npos);
-  EXPECT_EQ(ask("SELECT to_regclass('c') IS NULL"), "t");
-  expect_exactly_once(0);
-}
-
 TEST_F(ApplyTransaction, RefusesATextThatChangedSinceThePlan) {
   ASSERT_TRUE(begin());
   for (const std::string& prefix : {std::string(), std::string(kAlone)}) {
