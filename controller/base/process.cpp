@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -68,6 +69,20 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   return pointers;
 }
 
+/// Everything above standard error is closed, but for what `keep_open` names: duplicated onto itself, which
+/// takes its close-on-exec away. glibc does not mind a number that is not open.
+void close_all_but(std::vector<int> keep_open, posix_spawn_file_actions_t& actions) {
+  std::ranges::sort(keep_open);
+  int next = STDERR_FILENO + 1;
+  for (const int kept : keep_open) {
+    for (; next < kept; ++next) posix_spawn_file_actions_addclose(&actions, next);
+    if (kept < next) continue;  // named twice
+    posix_spawn_file_actions_adddup2(&actions, kept, kept);
+    ++next;
+  }
+  posix_spawn_file_actions_addclosefrom_np(&actions, next);
+}
+
 /// posix_spawn with the three streams given (-1: /dev/null), a process group of its own and signals as after
 /// a login.
 int spawn(const ProcessSpec& spec, int in, int out, int err, pid_t& pid) {
@@ -87,7 +102,7 @@ int spawn(const ProcessSpec& spec, int in, int out, int err, pid_t& pid) {
   connect(in, STDIN_FILENO, O_RDONLY);
   connect(out, STDOUT_FILENO, O_WRONLY);
   connect(err, STDERR_FILENO, O_WRONLY);
-  posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+  close_all_but(spec.keep_open, actions);
 
   sigset_t none;
   sigset_t all;

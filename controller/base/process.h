@@ -24,6 +24,8 @@ struct ProcessSpec {
       environment;          ///< Added to ours, from which every PG* is taken out first.
   bool pipe_stdin = false;  ///< else /dev/null
   bool pipe_stdout = true;  ///< else /dev/null
+  std::vector<int> keep_open =
+      {};  ///< Of ours, handed on under their own numbers (all above 2); no others are.
 };
 
 /// One child, leader of its own process group. Its standard error is read along with everything else and the

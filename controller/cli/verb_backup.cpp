@@ -7,6 +7,7 @@
 #include "cli/each.h"
 #include "cli/progress.h"
 #include "cli/verbs.h"
+#include "postgres/restore.h"
 
 namespace dbm::cli {
 namespace {
@@ -97,6 +98,8 @@ ExitCode run_backup_verify(const Options& options) {
 }
 
 ExitCode run_restore(const Options& options) {
+  // Before a large backup is read back in vain.
+  if (const auto named = postgres::check_new_name(options.into); !named) return report(named.error());
   ProgressPrinter printer{options.quiet};
   const auto restore = [&](const Desk& desk) {
     if (desk.several)

@@ -1,11 +1,6 @@
 #include "migration/connection.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "base/digest.h"
@@ -205,44 +200,30 @@ Result<> check_host(const std::vector<std::string>& allowed, const std::string& 
                  "HostNotAllowed");
 }
 
-Result<std::string> write_file(const TempDir& folder, const char* name, const std::string& bytes) {
-  const std::string path = (folder.path() / name).string();
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  const bool whole =
-      file >= 0 && ::write(file, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
-  const int cause = errno;
-  if (file >= 0) ::close(file);
-  if (!whole)
-    return Error{ErrorKind::Transient, "NoSpace",
-                 std::string("cannot write a certificate to a temporary folder: ") + std::strerror(cause)};
-  return path;
-}
-
 Result<> add_certificates(const TlsSpec& tls, Lookup& lookup, Connection& connection) {
   Keywords& keywords = connection.target.keywords;
   if (!keywords.contains("sslmode")) keywords["sslmode"] = tls.ca ? "verify-full" : "prefer";
   if (!tls.ca && tls.certificate_secret.empty()) return {};
-  auto folder = TempDir::make("dbm-tls-");
-  if (!folder) return folder.error();
-  connection.files = std::make_shared<const TempDir>(*std::move(folder));
-  const auto add = [&](const char* keyword, const char* file, const std::string& kind,
-                       const std::string& name, const std::string& key) -> Result<> {
+  const auto files = std::make_shared<std::vector<MemoryFile>>();
+  connection.files = files;
+  const auto add = [&](const char* keyword, const std::string& kind, const std::string& name,
+                       const std::string& key) -> Result<> {
     const auto bytes = lookup.entry(kind, name, key);
     if (!bytes) return bytes.error();
     if (bytes->find("-----BEGIN") == std::string::npos)
       return invalid(kind + " " + name + ", key " + key + ": must be PEM");
-    auto path = write_file(*connection.files, file, *bytes);
-    if (!path) return path.error();
-    keywords[keyword] = *std::move(path);
+    auto file = MemoryFile::make(*bytes);
+    if (!file) return file.error().during("keep a certificate");
+    keywords[keyword] = file->path();
+    files->push_back(std::move(*file));
     return {};
   };
   if (tls.ca)
-    if (const auto ca = add("sslrootcert", "ca.crt", tls.ca->kind, tls.ca->name, tls.ca->key); !ca) return ca;
+    if (const auto ca = add("sslrootcert", tls.ca->kind, tls.ca->name, tls.ca->key); !ca) return ca;
   if (tls.certificate_secret.empty()) return {};
-  if (const auto certificate = add("sslcert", "tls.crt", "Secret", tls.certificate_secret, "tls.crt");
-      !certificate)
+  if (const auto certificate = add("sslcert", "Secret", tls.certificate_secret, "tls.crt"); !certificate)
     return certificate;
-  return add("sslkey", "tls.key", "Secret", tls.certificate_secret, "tls.key");
+  return add("sslkey", "Secret", tls.certificate_secret, "tls.key");
 }
 
 }  // namespace

@@ -3,8 +3,9 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
-#include "base/temp_dir.h"
+#include "base/memory_file.h"
 #include "migration/engine.h"
 #include "migration/surroundings.h"
 
@@ -12,7 +13,8 @@ namespace dbm::migration {
 
 struct Connection {
   Target target;
-  std::shared_ptr<const TempDir> files;  ///< Certificates `target` points at; they live as long as this.
+  /// Certificates `target` points at; they live as long as this.
+  std::shared_ptr<const std::vector<MemoryFile>> files;
   /// Changes when a referenced Secret does. Keyed by this process, so it says nothing outside it.
   std::string secret_digest;
 };

@@ -7,12 +7,10 @@
 #include <array>
 #include <cctype>
 #include <cstdint>
-#include <fstream>
 #include <map>
 #include <string_view>
 
 #include "base/guarded.h"
-#include "base/process.h"
 
 namespace dbm::postgres {
 namespace {
@@ -178,35 +176,33 @@ Result<ClientTool> find_client(const std::string& program, int server_version_nu
 
 Result<ClientConnection> ClientConnection::make(const migration::Target& target,
                                                 const std::string& database) {
-  auto directory = TempDir::make("dbm-client");
-  if (!directory) return directory.error();
-  std::map<std::string, std::string> environment{
-      {"LC_ALL", "C"}, {"PGPASSFILE", "/dev/null"}, {"PGCONNECT_TIMEOUT", "10"}};
-  std::string conninfo = "dbname=" + conninfo_value(database);
+  ClientConnection connection;
+  connection.environment_ = {{"LC_ALL", "C"}, {"PGPASSFILE", "/dev/null/none"}, {"PGCONNECT_TIMEOUT", "10"}};
+  connection.conninfo_ = "dbname=" + conninfo_value(database);
   for (const auto& [name, value] : target.keywords) {
-    if (name == "dbname" || name == "application_name" || value.empty()) continue;
-    if (!is_secret(name)) conninfo += " " + name + "=" + conninfo_value(value);
+    if (name == "dbname" || name == "application_name" || value.empty() || is_secret(name)) continue;
+    connection.conninfo_ += " " + name + "=" + conninfo_value(value);
+    if (const auto certificate = MemoryFile::descriptor_of(value)) connection.files_.push_back(*certificate);
   }
-  conninfo += " application_name='dbmigration/client'";
+  connection.conninfo_ += " application_name='dbmigration/client'";
 
   const auto password = target.keywords.find("password");
-  if (password != target.keywords.end() && !password->second.empty()) {
-    // The directory is ours alone (0700); libpq wants the file itself closed to others as well.
-    const auto path = directory->path() / "pass";
-    const std::string line = "*:*:*:*:" + passfile_value(password->second) + "\n";
-    std::ofstream file(path);
-    std::error_code denied;
-    std::filesystem::permissions(
-        path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, denied);
-    file << line;
-    file.close();
-    if (!file || denied)
-      return Error{ErrorKind::Transient, "ProgressingWithRetry",
-                   "cannot write a password file below " + directory->path().parent_path().string(),
-                   "NoSpace"};
-    environment["PGPASSFILE"] = path.string();
-  }
-  return ClientConnection{std::move(*directory), std::move(conninfo), std::move(environment)};
+  if (password == target.keywords.end() || password->second.empty()) return connection;
+  auto file = MemoryFile::make("*:*:*:*:" + passfile_value(password->second) + "\n");
+  if (!file) return file.error().during("a password file for the client program");
+  connection.environment_["PGPASSFILE"] = file->path();
+  connection.files_.push_back(file->descriptor());
+  connection.password_ = std::move(*file);
+  return connection;
+}
+
+ProcessSpec ClientConnection::process(std::vector<std::string> argv) const {
+  ProcessSpec process;
+  process.argv = std::move(argv);
+  process.argv.push_back("--dbname=" + conninfo_);
+  process.environment = environment_;
+  process.keep_open = files_;
+  return process;
 }
 
 Error client_failed(const std::string& program, int exit_code, const std::string& stderr_tail,

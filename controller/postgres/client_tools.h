@@ -2,11 +2,13 @@
 /// PostgreSQL's own client programs, chosen by the server's major version, and what they need to connect.
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/memory_file.h"
+#include "base/process.h"
 #include "base/result.h"
-#include "base/temp_dir.h"
 #include "migration/engine.h"
 
 namespace dbm::postgres {
@@ -22,24 +24,23 @@ struct ClientTool {
 /// Terminal/BackupFailed/ClientTooOld naming the folder looked in.
 Result<ClientTool> find_client(const std::string& program, int server_version_num);
 
-/// How a child connects: a conninfo without any secret for its arguments, the rest in a password file of a
-/// directory of our own that goes with this value.
+/// How a child connects: a conninfo without any secret for its arguments, the password in a file in memory
+/// that goes with this value and the child. Certificates are handed on as the files in memory that they are.
 class ClientConnection {
  public:
   static Result<ClientConnection> make(const migration::Target& target, const std::string& database);
 
-  [[nodiscard]] const std::string& conninfo() const { return conninfo_; }
-  [[nodiscard]] const std::map<std::string, std::string>& environment() const { return environment_; }
+  /// "--dbname=…" with all that a child needs of us: environment and open files. Keep this value until the
+  /// child has ended.
+  [[nodiscard]] ProcessSpec process(std::vector<std::string> argv) const;
 
  private:
-  ClientConnection(TempDir directory, std::string conninfo, std::map<std::string, std::string> environment)
-      : directory_(std::move(directory)),
-        conninfo_(std::move(conninfo)),
-        environment_(std::move(environment)) {}
+  ClientConnection() = default;
 
-  TempDir directory_;
   std::string conninfo_;
   std::map<std::string, std::string> environment_;
+  std::optional<MemoryFile> password_;
+  std::vector<int> files_;
 };
 
 /// What a client program's standard error says, in words that cannot hold a value of a row.

@@ -67,7 +67,21 @@ std::string last_words(std::string_view message) {
   return std::string(message.substr(0, std::min<std::size_t>(message.find('\n'), 200)));
 }
 
-Error libpq_error(const std::string& message, const std::string& where) {
+/// libpq names the files it was given. Ours have no name (base/memory_file.h); the manifest's field says
+/// which one is meant.
+std::string with_fields_for_files(std::string text, const migration::Target& target) {
+  for (const auto& [name, field] : {std::pair{"sslrootcert", "tls.caRef"},
+                                    {"sslcert", "tls.certificateSecretRef"},
+                                    {"sslkey", "tls.certificateSecretRef"}}) {
+    const std::string path = '"' + keyword(target, name) + '"';
+    if (const auto at = text.find(path); at != std::string::npos) text.replace(at, path.size(), field);
+  }
+  return text;
+}
+
+Error libpq_error(const std::string& libpq_message, const migration::Target& target,
+                  const std::string& where) {
+  const std::string message = with_fields_for_files(libpq_message, target);
   if (has(message, "read-only") || has(message, "hot standby"))
     return {ErrorKind::Transient, "ProgressingWithRetry", where + ": the server is read-only (a standby?)",
             "ReadOnly"};
@@ -119,7 +133,7 @@ std::string describe(const migration::Target& target) {
 Error connect_error(const std::string& libpq_message, const migration::Target& target) {
   const std::string where = "connect to " + describe(target);
   const std::string sqlstate = sqlstate_of(libpq_message);
-  if (sqlstate.empty()) return libpq_error(libpq_message, where);
+  if (sqlstate.empty()) return libpq_error(libpq_message, target, where);
 
   for (const auto& row : kRefusals) {
     if (row.sqlstate != sqlstate) continue;

@@ -105,21 +105,18 @@ class Summing {
 
 Result<ChildProcess> start_dump(const ClientTool& tool, const ClientConnection& connection,
                                 const migration::Spec& spec, const std::string& snapshot, bool schema_only) {
-  ProcessSpec process;
-  process.argv = {
+  std::vector<std::string> argv{
       tool.path,
       "--format=custom",
       "--compress=0",
       "--no-password",
       "--snapshot=" + snapshot,
-      "--lock-wait-timeout=" + std::to_string(std::max<std::int64_t>(1, spec.apply.lock_timeout.count())),
-      "--dbname=" + connection.conninfo()};
-  if (schema_only) process.argv.insert(process.argv.end() - 1, "--schema-only");
-  process.environment = connection.environment();
+      "--lock-wait-timeout=" + std::to_string(std::max<std::int64_t>(1, spec.apply.lock_timeout.count()))};
+  if (schema_only) argv.emplace_back("--schema-only");
   DBM_EFFECT(start, "dump.start");
   if (start.must_fail())
     return Error{ErrorKind::Terminal, "BackupFailed", "pg_dump cannot be started", "ProducerFailed"};
-  auto child = ChildProcess::start(process);
+  auto child = ChildProcess::start(connection.process(std::move(argv)));
   if (!child) return Error{ErrorKind::Terminal, "BackupFailed", child.error().message, "ProducerFailed"};
   start.done();
   return child;

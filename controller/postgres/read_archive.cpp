@@ -1,8 +1,7 @@
 #include <algorithm>
-#include <fstream>
 
+#include "base/memory_file.h"
 #include "base/process.h"
-#include "base/temp_dir.h"
 #include "postgres/client_tools.h"
 #include "postgres/restore.h"
 #include "postgres/sql_words.h"
@@ -38,25 +37,31 @@ void add_table(std::string_view line, std::vector<std::string>& tables) {
       tables.push_back(plain_name({joined(kFirst, name), joined(name, owner)}));
 }
 
-Result<std::vector<std::string>> tables_of(const std::filesystem::path& list) {
-  std::ifstream file(list);
+Result<std::vector<std::string>> tables_of(const MemoryFile& list) {
+  const auto text = list.read();
+  if (!text) return text.error().during("pg_restore's list");
   std::vector<std::string> tables;
-  for (std::string line; std::getline(file, line);) add_table(line, tables);
-  if (file.bad())
-    return Error{ErrorKind::Transient, "ProgressingWithRetry", "pg_restore's list cannot be read", "NoSpace"};
+  std::string_view rest = *text;
+  while (!rest.empty()) {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    add_table(rest.substr(0, end), tables);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
   std::ranges::sort(tables);
   const auto same = std::ranges::unique(tables);
   tables.erase(same.begin(), same.end());
   return tables;
 }
 
-Result<ChildProcess> start(const std::string& program, std::vector<std::string> arguments) {
+Result<ChildProcess> start(const std::string& program, std::vector<std::string> arguments,
+                           std::vector<int> keep_open = {}) {
   ProcessSpec process;
   process.argv = {program};
   process.argv.insert(process.argv.end(), arguments.begin(), arguments.end());
   process.environment = {{"LC_ALL", "C"}};
   process.pipe_stdin = true;
   process.pipe_stdout = false;
+  process.keep_open = std::move(keep_open);
   auto child = ChildProcess::start(process);
   if (!child) return Error{ErrorKind::Terminal, "BackupFailed", child.error().message, "ProducerFailed"};
   return child;
@@ -82,11 +87,11 @@ Result<std::vector<std::string>> read_whole_archive(int server_version_num, cons
                                                     Deadline deadline, const std::stop_token& stop) {
   const auto tool = find_client("pg_restore", server_version_num);
   if (!tool) return tool.error();
-  auto directory = TempDir::make("dbm-archive");
-  if (!directory) return directory.error();
-  const auto list = directory->path() / "list";
+  // Not through a pipe: the program would wait for us to read it while we wait for it to read.
+  const auto list = MemoryFile::make();
+  if (!list) return list.error();
   // Two readers of one pass: the first takes the table of contents and ends, the second reads every byte.
-  auto contents = start(tool->path, {"--list", "--file=" + list.string()});
+  auto contents = start(tool->path, {"--list", "--file=" + list->path()}, {list->descriptor()});
   if (!contents) return contents.error();
   auto whole = start(tool->path, {"--file=/dev/null"});
   if (!whole) return whole.error();
@@ -111,7 +116,7 @@ Result<std::vector<std::string>> read_whole_archive(int server_version_num, cons
   contents->close_stdin();
   if (const auto judged = judge(*whole, deadline, stop); !judged) return judged.error();
   if (const auto judged = judge(*contents, deadline, stop); !judged) return judged.error();
-  return tables_of(list);
+  return tables_of(*list);
 }
 
 }  // namespace dbm::postgres

@@ -132,10 +132,8 @@ Result<> run_restore(const migration::Target& target, const std::string& name, i
   if (!tool) return tool.error();
   const auto connection = ClientConnection::make(target, name);
   if (!connection) return connection.error();
-  ProcessSpec process;
-  process.argv = {tool->path, "--exit-on-error", "--no-subscriptions", "--no-password",
-                  "--dbname=" + connection->conninfo()};
-  process.environment = connection->environment();
+  ProcessSpec process =
+      connection->process({tool->path, "--exit-on-error", "--no-subscriptions", "--no-password"});
   process.pipe_stdin = true;
   process.pipe_stdout = false;
   auto child = ChildProcess::start(process);
@@ -254,9 +252,26 @@ Error without_leftover(Session& session, const std::string& name, Error error) {
 
 }  // namespace
 
+Result<> check_new_name(std::string_view new_database) {
+  constexpr std::size_t kNameBytes = 63;  // NAMEDATALEN - 1
+  std::string wrong;
+  if (new_database.empty())
+    wrong = "this is empty";
+  else if (new_database.size() > kNameBytes)
+    wrong = "this has " + std::to_string(new_database.size()) + " bytes";
+  else if (std::ranges::any_of(new_database, [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
+    wrong = "this holds a control character";
+  else
+    return {};
+  return Error{ErrorKind::Terminal, "InvalidSpec",
+               "the new database's name must be 1 to 63 bytes long: " + wrong, "InvalidValue"}
+      .with_remedy("name another database");
+}
+
 Result<> restore_database(const migration::Target& target, const std::string& new_database,
                           const std::string& facts, const ArchiveReader& read, Deadline deadline,
                           const std::stop_token& stop, const migration::ProgressSink& progress) {
+  if (auto named = check_new_name(new_database); !named) return named;
   const json known = json::parse(facts, nullptr, false);
   if (!known.is_object()) return refused("the backup's manifest holds no facts of its dump", "BackupCorrupt");
   auto session =

@@ -13,7 +13,7 @@
 #include "artifact/directory_store.h"
 #include "artifact/verify.h"
 #include "base/digest.h"
-#include "base/temp_dir.h"
+#include "support/temp_dir.h"
 
 namespace {
 

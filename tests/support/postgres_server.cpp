@@ -214,7 +214,9 @@ Database::Database(Database&& other) noexcept
 Database::~Database() {
   if (server_ == nullptr) return;
   try {
-    server_->sql("DROP DATABASE IF EXISTS " + name_ + " WITH (FORCE)");
+    std::string quoted_name;
+    for (const char c : name_) quoted_name += c == '"' ? std::string("\"\"") : std::string(1, c);
+    server_->sql("DROP DATABASE IF EXISTS \"" + quoted_name + "\" WITH (FORCE)");
   } catch (const std::runtime_error&) {
     // The server was stopped by the test; its folder goes with it.
   }

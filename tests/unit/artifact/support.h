@@ -19,7 +19,7 @@
 #include "artifact/verify.h"
 #include "base/digest.h"
 #include "base/guarded.h"
-#include "base/temp_dir.h"
+#include "support/temp_dir.h"
 
 namespace dbm::artifact {
 

@@ -9,8 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "base/temp_dir.h"
 #include "local/objects.h"
+#include "support/temp_dir.h"
 
 namespace dbm::local {
 

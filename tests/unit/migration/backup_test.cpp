@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "artifact/directory_store.h"
-#include "base/temp_dir.h"
 #include "migration/reconcile.h"
+#include "support/temp_dir.h"
 #include "unit/migration/fakes.h"
 
 namespace dbm::migration {

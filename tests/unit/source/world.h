@@ -11,9 +11,9 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "base/temp_dir.h"
 #include "kubernetes/objects.h"
 #include "source/kinds.h"
+#include "support/temp_dir.h"
 
 namespace dbm::source {
 
