@@ -40,6 +40,22 @@ struct OpenFolder {
   std::string below;  ///< The folder's path from the root.
 };
 
+/// "a socket" for what has a file's name and is none; empty for a file.
+std::string_view kind_of(mode_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFREG:
+      return "";
+    case S_IFDIR:
+      return "a folder";
+    case S_IFIFO:
+      return "a named pipe";
+    case S_IFSOCK:
+      return "a socket";
+    default:
+      return "a device";
+  }
+}
+
 /// A file by its name below the folder. Opened by one system call each time: ten thousand of them are read in
 /// a pass.
 struct FileInFolder {
@@ -47,6 +63,7 @@ struct FileInFolder {
   std::string name;
   std::uint64_t size;
   bool by_link;
+  std::string_view not_a_file;  ///< "a socket" where it is one.
 
   [[nodiscard]] Fd open() const {
     // O_NONBLOCK: whoever puts a FIFO in a script's place does not make us wait.
@@ -88,6 +105,11 @@ script::Text text_of_file(std::shared_ptr<const FileInFolder> file) {
   text.name = file->name;
   text.size = file->size;
   text.open = [file = std::move(file)]() -> Result<std::unique_ptr<script::ByteReader>> {
+    // Told only when somebody wants to read it as a script: what is excluded or named otherwise does no harm.
+    if (!file->not_a_file.empty())
+      return Error{ErrorKind::Terminal, "SourceInvalid",
+                   "is " + std::string(file->not_a_file) + ", not a file", "UnsupportedFile"}
+          .with_remedy("take it out of the folder, rename it, or list it under source.exclude");
     Fd fd = file->open();
     if (!fd) return error_of(errno, "script " + file->name);
     return std::unique_ptr<script::ByteReader>(std::make_unique<FileReader>(file, std::move(fd)));
@@ -135,22 +157,19 @@ class Walk {
 
   Result<> take(int folder, const dirent& entry, const std::string& prefix, bool by_link, int depth) {
     const std::string name = prefix + entry.d_name;
-    if (entry.d_type == DT_DIR) {
-      Fd below{::openat(folder, entry.d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
-      return below ? read(std::move(below), name + "/", by_link, depth + 1)
-                   : error_of(errno, "folder " + name);
-    }
     struct stat facts {};
     if (::fstatat(folder, entry.d_name, &facts, AT_SYMLINK_NOFOLLOW) != 0)
       return errno == ENOENT ? Result<>{} : error_of(errno, name);
-    if (S_ISREG(facts.st_mode)) return add(name, facts, by_link);
     if (S_ISLNK(facts.st_mode)) return follow(name, depth);
-    if (S_ISDIR(facts.st_mode)) {  // a file system that does not tell types in its listings
-      Fd below{::openat(folder, entry.d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
-      return below ? read(std::move(below), name + "/", by_link, depth + 1)
-                   : error_of(errno, "folder " + name);
-    }
-    return {};  // a socket, a device
+    if (!is_folder(name, facts)) return add(name, facts, by_link);
+    Fd below{::openat(folder, entry.d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    return below ? read(std::move(below), name + "/", by_link, depth + 1) : error_of(errno, "folder " + name);
+  }
+
+  /// A folder with a script's name is taken for a script, which it cannot be: whoever made it meant
+  /// something.
+  static bool is_folder(const std::string& name, const struct stat& facts) {
+    return S_ISDIR(facts.st_mode) && !name.ends_with(".sql");
   }
 
   Result<> follow(const std::string& name, int depth) {
@@ -158,16 +177,15 @@ class Walk {
     const Fd found = open_beneath(top_->root.get(), path, O_PATH);
     struct stat facts {};
     if (!found || ::fstat(found.get(), &facts) != 0) return error_of(errno, "'" + name + "'");
-    if (S_ISREG(facts.st_mode)) return add(name, facts, true);
-    if (!S_ISDIR(facts.st_mode)) return {};
+    if (!is_folder(name, facts)) return add(name, facts, true);
     Fd below = open_beneath(top_->root.get(), path, O_RDONLY | O_DIRECTORY);
     return below ? read(std::move(below), name + "/", true, depth + 1) : error_of(errno, "'" + name + "'");
   }
 
   Result<> add(const std::string& name, const struct stat& facts, bool by_link) {
     if (files_.size() == kMostFiles) return too_many("more than 100000 files");
-    files_.push_back(std::make_shared<const FileInFolder>(
-        FileInFolder{top_, name, static_cast<std::uint64_t>(facts.st_size), by_link}));
+    files_.push_back(std::make_shared<const FileInFolder>(FileInFolder{
+        top_, name, static_cast<std::uint64_t>(facts.st_size), by_link, kind_of(facts.st_mode)}));
     return {};
   }
 

@@ -31,11 +31,12 @@ struct Place {
 /// leaves its root.
 Result<Place> place_of(const migration::Migration& migration, const SourceRoots& roots);
 
-/// Every regular file of the folder and the folders in it, hidden ones left out. Links are followed as long
-/// as they stay beneath the root. The folder stays open as long as one of the texts is there; files are
-/// opened when they are read. Waiting/WaitingForReference/NotFound without the folder,
-/// Terminal/InvalidSpec/PathOutsideRoot for a link that leaves the root, SourceInvalid/TooManyFiles beyond
-/// 100,000 files or 32 folders deep.
+/// Every file of the folder and the folders in it, hidden ones left out. A pipe, a socket, a device, and a
+/// folder with a script's name stand in the list too and are refused when they are read:
+/// SourceInvalid/UnsupportedFile. Links are followed as long as they stay beneath the root. The folder stays
+/// open as long as one of the texts is there; files are opened when they are read.
+/// Waiting/WaitingForReference/NotFound without the folder, Terminal/InvalidSpec/PathOutsideRoot for a link
+/// that leaves the root, SourceInvalid/TooManyFiles beyond 100,000 files or 32 folders deep.
 Result<Texts> read_directory(const Place& place);
 
 /// The place of a JSON pointer in the file the object came from, if it came from one.

@@ -26,11 +26,31 @@ TEST_F(DirectorySource, GivesEveryFileBelowItButHiddenOnes) {
   write("m/.hidden.sql", "x");
   write("m/.git/config", "x");
   write("other/0009.sql", "x");
-  ASSERT_EQ(::mkfifo((root / "m/fifo.sql").c_str(), 0600), 0);
 
   EXPECT_EQ(seen(texts_of("m/")), (Seen{"0001_a.sql=a", "0002_b.sql=b longer than a buffer", "README.md=r",
                                         "deep/er/0003_c.sql=c", "empty.sql="}));
   EXPECT_EQ(seen(texts_of("other/../m/deep/er")), (Seen{"0003_c.sql=c"}));
+}
+
+TEST_F(DirectorySource, RefusesToReadWhatHasAScriptsNameAndIsNoFile) {
+  write("m/0001_a.sql", "a");
+  write("m/0002_folder.sql/0003_c.sql", "c");
+  ASSERT_EQ(::mkfifo((root / "m/0004_pipe.sql").c_str(), 0600), 0);
+  fs::create_symlink("0004_pipe.sql", root / "m/0005_link.sql");
+
+  const auto read = texts_of("m");
+
+  ASSERT_TRUE(read);
+  std::vector<std::string> refused;
+  for (const auto& text : *read)
+    if (const auto opened = text.open(); !opened) {
+      EXPECT_EQ(opened.error().cause, "UnsupportedFile");
+      refused.push_back(text.name + " " + opened.error().message);
+    }
+  EXPECT_EQ(refused, (std::vector<std::string>{"0002_folder.sql is a folder, not a file",
+                                               "0004_pipe.sql is a named pipe, not a file",
+                                               "0005_link.sql is a named pipe, not a file"}));
+  EXPECT_EQ(read->size(), 4u);
 }
 
 TEST_F(DirectorySource, KnowsSizesAndReadsATextAgain) {
