@@ -208,7 +208,7 @@ void TcpProxy::from_server(Link& link, std::string bytes) {
       link.cut = true;
       return false;
     }
-    forward += whole;
+    forward += rewritten(whole);
     return true;
   });
   link.to_client.push(std::move(forward), delay_us_);
@@ -217,6 +217,20 @@ void TcpProxy::from_server(Link& link, std::string bytes) {
     link.to_client.release();
     link.to_client.write_to(link.client, -1);
   }
+}
+
+std::string TcpProxy::rewritten(std::string message) const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [from, to] : rewrites_)
+    for (auto at = message.find(from); at != message.npos; at = message.find(from, at + to.size()))
+      message.replace(at, from.size(), to);
+  return message;
+}
+
+void TcpProxy::rewrite(const std::string& from, const std::string& to) {
+  if (from.empty() || from.size() != to.size()) throw std::runtime_error("a rewrite must keep the length");
+  const std::lock_guard lock(mutex_);
+  rewrites_.emplace_back(from, to);
 }
 
 bool TcpProxy::strikes(const std::string& text, Cut when) {

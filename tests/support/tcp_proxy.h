@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace dbm::test {
@@ -56,6 +57,10 @@ class TcpProxy {
   void stall(bool on) { stalled_ = on; }  ///< A black hole: nothing goes through, nothing is closed.
   void cut_all();                         ///< Every connection there is now.
 
+  /// From now on the server says `to` where it says `from`, in whatever it answers. Both of one length, or
+  /// the messages would no longer be what they say they are.
+  void rewrite(const std::string& from, const std::string& to);
+
   /// How often the client has sent `text` as a whole statement.
   [[nodiscard]] int count(const std::string& text) const;
   [[nodiscard]] Traffic traffic() const;
@@ -70,6 +75,7 @@ class TcpProxy {
   void startup(Link& link);
   void on_statement(Link& link, const std::string& raw_text);
   void count_message();
+  [[nodiscard]] std::string rewritten(std::string message) const;
   [[nodiscard]] bool strikes(const std::string& text, Cut when);
 
   struct Plan {
@@ -89,6 +95,7 @@ class TcpProxy {
   Traffic traffic_;
   std::map<std::string, int> statements_;
   std::vector<Plan> plans_;
+  std::vector<std::pair<std::string, std::string>> rewrites_;
   std::vector<std::jthread> links_;
   std::jthread acceptor_;
 };

@@ -97,7 +97,8 @@ TEST(LongReader, MakesReadersBehindTheDdlWaitShortly) {
   EXPECT_EQ(finish(world, child).exit_code, 0);
   world.expect_exactly_once({"0001"});
   std::printf("worst wait of a reader behind the DDL: %lld ms\n", static_cast<long long>(worst.count()));
-  EXPECT_LT(worst.count(), 600);
+  // lockTimeout, and what a busy machine adds; behind the long reader it would be for as long as that reads.
+  EXPECT_LT(worst.count(), 1500);
 }
 
 }  // namespace

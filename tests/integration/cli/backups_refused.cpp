@@ -1,9 +1,7 @@
 /// No backup, no migration: whatever stands in its way ends the run before anything is touched.
 
-#include <sys/mount.h>
-#include <sys/resource.h>
-
 #include "refused.h"
+#include "support/small_disk.h"
 
 namespace dbm::test {
 namespace {
@@ -81,64 +79,52 @@ TEST_F(Backups, StoreKeyThatIsTooShort) {
                  "has 21 bytes [InvalidValue]"});
 }
 
-/// A read-only store: for root only a mount refuses to write.
-class ReadOnlyFolder {
- public:
-  explicit ReadOnlyFolder(const fs::path& at) : at_(at) {
-    fs::create_directory(at);
-    mounted_ = ::mount("dbm-test", at.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_RDONLY, "size=1g") == 0;
-    if (!mounted_) fs::permissions(at, fs::perms::owner_read | fs::perms::owner_exec);
-  }
-  ~ReadOnlyFolder() {
-    if (mounted_) ::umount(at_.c_str());
-  }
-  ReadOnlyFolder(const ReadOnlyFolder&) = delete;
-  ReadOnlyFolder& operator=(const ReadOnlyFolder&) = delete;
-
- private:
-  fs::path at_;
-  bool mounted_ = false;
-};
-
 TEST_F(Backups, StoreThatIsNotWritable) {
-  const ReadOnlyFolder store(beside("locked"));
-  refused_by_store(beside("locked"), "StoreDenied",
-                   "dbm: directory <home>/locked: .incoming/: Read-only file system [StoreDenied]; name a "
-                   "folder that the program may write to, not a link to one");
+  const SmallDisk disk(1 << 30);
+  disk.make_read_only();
+  refused_by_store(disk.path(), "StoreDenied",
+                   "dbm: directory " + disk.path().string() +
+                       ": .incoming/: Read-only file system [StoreDenied]; name a folder that the program "
+                       "may write to, not a link to one");
 }
-
-/// A store with little room: a small tmpfs where we may mount one, else a limit on the size of files.
-class SmallFolder {
- public:
-  explicit SmallFolder(const fs::path& at) : at_(at) {
-    fs::create_directory(at);
-    mounted_ = ::mount("dbm-test", at.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "size=64k") == 0;
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    rlimit small = before_;
-    small.rlim_cur = 64 * 1024;
-    if (!mounted_) ::setrlimit(RLIMIT_FSIZE, &small);
-  }
-  ~SmallFolder() {
-    ::setrlimit(RLIMIT_FSIZE, &before_);
-    if (mounted_) ::umount(at_.c_str());
-  }
-  SmallFolder(const SmallFolder&) = delete;
-  SmallFolder& operator=(const SmallFolder&) = delete;
-
- private:
-  fs::path at_;
-  rlimit before_{};
-  bool mounted_ = false;
-};
 
 TEST_F(Backups, StoreThatIsFull) {
   world.sql(
       "CREATE TABLE noise AS SELECT md5(random()::text) FROM generate_series(1, 20000); "
       "ALTER TABLE noise OWNER TO app");
-  const SmallFolder store(beside("small"));
-  refused_by_store(beside("small"), "NoSpace",
-                   "dbm: directory <home>/small has 64 KiB free; twice the database's <size> are asked for "
-                   "[NoSpace]; free space where the message says, then run dbm apply again");
+  const SmallDisk disk(64 << 10);
+  refused_by_store(disk.path(), "NoSpace",
+                   "dbm: directory " + disk.path().string() +
+                       " has 64 KiB free; twice the database's <size> are asked for [NoSpace]; free space "
+                       "where the message says, then run dbm apply again");
+}
+
+/// There was room enough before the backup began; somebody else took it.
+TEST_F(Backups, StoreThatFillsUpMeanwhile) {
+  world.sql(
+      "CREATE TABLE noise AS SELECT md5(random()::text) FROM generate_series(1, 20000); "
+      "ALTER TABLE noise OWNER TO app");
+  const SmallDisk disk(64 << 20);
+  const auto filling = client("15.2", "cat /dev/zero > '" + (disk.path() / "ballast").string() +
+                                          "' 2>/dev/null\nexec /usr/lib/postgresql/15/bin/${0##*/} \"$@\"");
+
+  expect_refused(world,
+                 {1, "Stalled/BackupFailed", "NoSpace",
+                  "dbm: directory " + disk.path().string() +
+                      ": shop/orders/0001-pre-<id>/artifact.dbm: No space left on device [NoSpace]; free "
+                      "space where the message says, then run dbm apply again",
+                  "any"},
+                 {"--store", "default=" + disk.path().string(), "--pg-binaries", filling.string()});
+  EXPECT_TRUE(world.witness().empty());
+  disk.relieve();
+  std::vector<std::string> left;
+  for (const auto& entry : fs::recursive_directory_iterator(disk.path()))
+    if (entry.is_regular_file()) left.push_back(entry.path());
+  EXPECT_TRUE(left.empty()) << left.front();
+  const auto again = world.run_dbm(quiet_apply(world, {"--store", "default=" + disk.path().string()}));
+
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  world.expect_exactly_once({"0001"});
 }
 
 TEST_F(Backups, ClientProgramsThatAreMissing) {

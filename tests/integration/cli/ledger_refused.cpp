@@ -2,6 +2,7 @@
 
 #include "refused.h"
 #include "support/pgbouncer.h"
+#include "support/tcp_proxy.h"
 
 namespace dbm::test {
 namespace {
@@ -216,6 +217,22 @@ TEST_F(Refused, PoolerInTransactionMode) {
   expect_refused(world, {1, "Stalled/PoolerDetected", "TransactionPooling",
                          "dbm: a pooler in transaction mode stands between us and the server "
                          "[TransactionPooling]; connect to the server itself, or to a pool in session mode"});
+}
+
+/// There is no such server here: one in front of ours says that it is older.
+TEST_F(Refused, ServerThatIsTooOld) {
+  PostgresServer& server = world.database().server();
+  const auto number = server.sql("SHOW server_version_num");
+  const auto version = server.sql("SELECT split_part(version(), ' ', 2)");
+  TcpProxy proxy(server.port());
+  proxy.rewrite(number, "13" + number.substr(2));
+  proxy.rewrite(version, "13" + version.substr(2));
+  world.manifest.url = world.database().url(proxy.port());
+
+  expect_refused(world, {2, "Stalled/InvalidSpec", "ServerTooOld",
+                         "dbm: the server is PostgreSQL 13" + version.substr(2) +
+                             "; 14 or newer is needed [ServerTooOld]; upgrade the server to PostgreSQL 14 or "
+                             "newer"});
 }
 
 TEST_F(Refused, Standby) {
