@@ -195,10 +195,15 @@ class EngineRun {
   virtual Result<> finish(const std::optional<Error>& failure) = 0;
 };
 
-/// One engine. Safe to call from any thread; each call makes its own connection.
+/// One engine. Safe to call from any thread; each call makes its own connection, or takes one that no other
+/// uses.
 class Engine {
  public:
   virtual ~Engine() = default;
+
+  /// For the time of one pass: while the token lives, connections that only look may be kept between calls.
+  /// It may be null, and must not outlive the engine.
+  [[nodiscard]] virtual std::shared_ptr<void> keep_connections() { return nullptr; }
 
   virtual Result<Inspection> inspect(const Target& target, const InspectOptions& options, Deadline deadline,
                                      const std::stop_token& stop) = 0;

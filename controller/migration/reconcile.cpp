@@ -125,6 +125,7 @@ Reconciled Reconciler::pass(const kubernetes::ObjectKey& key, bool requested, De
   const auto found = object(key, deadline, stop);
   if (!found) return failed(found.error());
   if (found->deleted) return {.settled = true};
+  const auto kept = surroundings_.engine->keep_connections();
 
   const Facts seen = glance(*found, surroundings_);
   Recorder recorder{surroundings_, memory_, *found, seen.previous};

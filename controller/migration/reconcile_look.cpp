@@ -110,6 +110,7 @@ Result<Facts> Reconciler::look(const kubernetes::ObjectKey& key, Deadline deadli
 
 Result<PlanReport> Reconciler::plan(const kubernetes::ObjectKey& key, Deadline deadline,
                                     const std::stop_token& stop) {
+  const auto kept = surroundings_.engine->keep_connections();
   auto facts = look(key, deadline, stop);
   if (!facts) return facts.error();
   PlanReport report{.facts = *std::move(facts)};
@@ -160,6 +161,7 @@ Result<std::vector<HistoryEntry>> Reconciler::history(const kubernetes::ObjectKe
 
 Result<ChecksStatus> Reconciler::validate(const kubernetes::ObjectKey& key, Deadline deadline,
                                           const std::stop_token& stop) {
+  const auto kept = surroundings_.engine->keep_connections();
   const auto facts = look(key, deadline, stop);
   if (!facts) return facts.error();
   return surroundings_.engine->validate(facts->connection->target, facts->migration.spec, deadline, stop);

@@ -103,12 +103,15 @@ std::vector<CheckResult> judge_schema(const SchemaSnapshot& now, const CheckBase
   return results;
 }
 
-Result<CheckResult> ask_sequences(const Asking& asking) {
+std::vector<std::string> sequence_steps() { return {"SET LOCAL statement_timeout = 1000", kSequences}; }
+
+Result<CheckResult> judge_sequences(const Asking& asking, const Result<Rows>& sequences) {
   const auto until = Deadline::after(std::chrono::seconds{1});
-  const auto set = asking.session.exec("SET LOCAL statement_timeout = 1000", asking.deadline, asking.stop);
-  if (!set) return set.error();
-  const auto sequences = asking.session.exec(kSequences, asking.deadline, asking.stop);
-  if (!sequences) return sequences.error();
+  const auto skipped = [&asking](const Error& error) {
+    return error.sqlstate == "57014" && !asking.stop.stop_requested();
+  };
+  const CheckResult would_be_long{"sequences", kAfter, "Warned", "skipped: it would take longer than 1 s"};
+  if (!sequences) return skipped(sequences.error()) ? Result<CheckResult>{would_be_long} : sequences.error();
 
   constexpr int kSlice = 50;
   std::vector<std::string> behind;
@@ -118,8 +121,7 @@ Result<CheckResult> ask_sequences(const Asking& asking) {
             ? Result<Rows>{Error{ErrorKind::Terminal, "", "", "", "57014"}}
             : asking.session.exec(behind_query(*sequences, row, std::min(row + kSlice, sequences->size())),
                                   asking.deadline, asking.stop);
-    if (!found && found.error().sqlstate == "57014" && !asking.stop.stop_requested())
-      return CheckResult{"sequences", kAfter, "Warned", "skipped: it would take longer than 1 s"};
+    if (!found && skipped(found.error())) return would_be_long;
     if (!found) return found.error();
     for (int i = 0; i < found->size(); ++i) behind.emplace_back(found->text(i, 0));
   }

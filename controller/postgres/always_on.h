@@ -2,6 +2,7 @@
 /// The checks that are on at After without being written: invalid indexes, unvalidated constraints, the
 /// schema's difference as a whole, sequences behind their columns.
 
+#include <string>
 #include <vector>
 
 #include "migration/object.h"
@@ -17,7 +18,9 @@ std::vector<migration::CheckResult> judge_schema(const SchemaSnapshot& now, cons
                                                  const PlanWords& words);
 
 /// last_value >= max(column) for every owned, ascending sequence whose column is indexed or whose table is
-/// small; 1 s for all. Within a transaction; `asking.timeout` is not used.
-Result<migration::CheckResult> ask_sequences(const Asking& asking);
+/// small; 1 s for all. The steps, within a transaction, and what follows from the answer of the last one;
+/// `asking.timeout` is not used. Skipped where it takes longer: the transaction has failed then.
+std::vector<std::string> sequence_steps();
+Result<migration::CheckResult> judge_sequences(const Asking& asking, const Result<Rows>& sequences);
 
 }  // namespace dbm::postgres

@@ -5,7 +5,7 @@
 #include "postgres/ledger_install.h"
 #include "postgres/ledger_scripts.h"
 #include "postgres/look.h"
-#include "postgres/pooler.h"
+#include "postgres/look_sessions.h"
 #include "postgres/run_lock.h"
 #include "postgres/sqlstate.h"
 
@@ -63,22 +63,7 @@ std::string epoch_sql(const migration::RunRequest& request, const Identity& iden
   return sql + " RETURNING epoch, run";
 }
 
-/// A setting the server does not know: it is too old, or what the manifest says in `options` is wrong.
-Error refused_setting(const migration::Target& target, const Error& refusal, Deadline deadline,
-                      const std::stop_token& stop) {
-  auto session = Session::connect(target, {"dbmigration/look", {}}, deadline, stop);
-  if (!session) return session.error();
-  const auto identity = ask_identity(*session, deadline, stop);
-  if (!identity) return identity.error();
-  const auto usable = refuse_server(*identity);
-  return usable ? refusal : usable.error();
-}
-
 }  // namespace
-
-struct Holding::Seen {
-  Look look;
-};
 
 Holding::Holding(migration::RunRequest request) : request_(std::move(request)), run_name_(random_uuid()) {}
 
@@ -90,8 +75,9 @@ Holding::~Holding() {
 }
 
 Result<std::unique_ptr<Holding>> Holding::take(const migration::RunRequest& request, Deadline deadline,
-                                               const std::stop_token& stop) {
+                                               const std::stop_token& stop, LookSessions* looks) {
   std::unique_ptr<Holding> holding{new Holding{request}};
+  if (looks != nullptr) holding->looker_ = looks->take(request.target);
   auto done = holding->open_sessions(deadline, stop);
   if (done) done = holding->lock_ledger(deadline, stop);  // from here on no other run executes anything
   if (done) done = holding->take_epoch(deadline, stop);
@@ -101,76 +87,25 @@ Result<std::unique_ptr<Holding>> Holding::take(const migration::RunRequest& requ
 }
 
 Result<> Holding::open_sessions(Deadline deadline, const std::stop_token& stop) {
-  const auto& target = request_.target;
   bool options_refused = false;
-  const auto settings = run_settings(RunRole::Watch, 0);
-  // The watch goes first and tells the version: an unknown setting would be refused.
-  auto watch = connect_with_settings(target, "dbmigration/" + run_name_ + "/watch", settings, options_refused,
-                                     deadline, stop);
-  if (!watch && watch.error().sqlstate == "42704")
-    return refused_setting(target, watch.error(), deadline, stop);
-  if (!watch) return watch.error();
-  watch_.emplace(std::move(*watch));
-  auto seen = look(*watch_, target.ledger_schema, {{read_back_sql(settings)}, {}}, deadline, stop);
-  if (!seen) return seen.error();
-  const auto usable = refuse_server(seen->identity);
-  if (!usable) return usable;
-  const auto login = refuse_login(seen->identity, target);
-  if (!login) return login;
-
-  const bool settings_lost = options_refused || !arrived(seen->always.front(), settings, target);
-  if (settings_lost || watch_->backend_pid() != seen->identity.backend_pid) {
-    const auto session_mode = prove_session_mode(*watch_, target, deadline, stop);
-    if (!session_mode) return session_mode;
-    const auto set = watch_->exec(set_sql(settings), {}, deadline, stop);
-    if (!set) return set.error();
-  }
+  if (!open_together(deadline, stop))
+    if (const auto opened = open_watch(options_refused, deadline, stop); !opened) return opened;
+  const Look& seen = seen_->look;
   const auto acceptable =
-      refuse_ledger(judge(*seen, target.ledger_schema, request_.owner), request_.take_over);
+      refuse_ledger(judge(seen, request_.target.ledger_schema, request_.owner), request_.take_over);
   if (!acceptable) return acceptable;
-  const auto may_create = refuse_without_create(*seen, target.ledger_schema);
+  const auto may_create = refuse_without_create(seen, request_.target.ledger_schema);
   if (!may_create) return may_create;
-  const int version_num = seen->identity.version_num;
-  seen_ = std::make_unique<Seen>(Seen{std::move(*seen)});
-  return open_work(options_refused, version_num, deadline, stop);
-}
-
-// No deadline of the caller's: the run waits for it no longer than for one look.
-Result<> Holding::open_watch_again() {
-  const auto soon = Deadline::after(std::chrono::seconds{3});
-  const auto settings = run_settings(RunRole::Watch, 0);
-  bool options_refused = false;
-  auto watch = connect_with_settings(request_.target, "dbmigration/" + run_name_ + "/watch", settings,
-                                     options_refused, soon, {});
-  if (!watch) return watch.error();
-  if (options_refused)
-    if (const auto set = watch->exec(set_sql(settings), {}, soon, {}); !set) return set.error();
-  *watch_ = std::move(*watch);
-  return {};
-}
-
-Result<> Holding::open_work(bool options_refused, int version_num, Deadline deadline,
-                            const std::stop_token& stop) {
-  const auto settings = run_settings(RunRole::Work, version_num);
-  auto work = connect_with_settings(request_.target, "dbmigration/" + run_name_, settings, options_refused,
-                                    deadline, stop);
-  if (!work) return work.error();
-  work_.emplace(std::move(*work));
-  const auto read_back = work_->exec(read_back_sql(settings), {}, deadline, stop);
-  if (!read_back) return read_back.error();
-  if (options_refused || !arrived(*read_back, settings, request_.target)) {
-    context_.after_reset = set_sql(settings);
-    const auto set = work_->exec(context_.after_reset, {}, deadline, stop);
-    if (!set) return set.error();
-  }
+  if (!work_)
+    if (const auto opened = open_work(options_refused, deadline, stop); !opened) return opened;
   context_.work = &*work_;
   context_.watch = &*watch_;
   context_.reopen_watch = [this] { return open_watch_again(); };
   context_.fence.schema = request_.target.ledger_schema;
   context_.spec = request_.spec;
   context_.target = &request_.target;
-  context_.server_version = version_num;
-  context_.login = seen_->look.identity.login;
+  context_.server_version = seen.identity.version_num;
+  context_.login = seen.identity.login;
   return {};
 }
 
@@ -200,7 +135,7 @@ Result<> Holding::make_ledger(Deadline deadline, const std::stop_token& stop) {
   const auto bootstrap = bootstrap_lock_key(seen_->look.identity.database, schema);
   const auto first = acquire_run_lock(*work_, *watch_, bootstrap, deadline, stop);
   if (!first) return first;
-  auto seen = look(*watch_, schema, {}, deadline, stop);
+  auto seen = look(looker(), schema, {}, deadline, stop);
   if (!seen) return seen.error();
   seen_->look = std::move(*seen);
   const auto judgement = judge(seen_->look, schema, request_.owner);

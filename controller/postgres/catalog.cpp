@@ -53,21 +53,6 @@ bool holds_expression(const std::string& kind) {
   return std::find(kKinds.begin(), kKinds.end(), kind) != kKinds.end();
 }
 
-SchemaSnapshot read_snapshot(const Rows& rows) {
-  SchemaSnapshot snapshot;
-  snapshot.objects.reserve(static_cast<std::size_t>(rows.size()));
-  for (int row = 0; row < rows.size(); ++row) {
-    const auto text = [&](int column) { return std::string(rows.text(row, column)); };
-    snapshot.objects.push_back({text(0), text(1), text(2), text(3), text(4), text(5), text(6),
-                                rows.boolean(row, 7), rows.boolean(row, 8)});
-  }
-  std::sort(snapshot.objects.begin(), snapshot.objects.end(),
-            [](const CatalogObject& a, const CatalogObject& b) {
-              return std::tie(a.kind, a.name, a.definition) < std::tie(b.kind, b.name, b.definition);
-            });
-  return snapshot;
-}
-
 std::string plural(const std::string& kind) {
   if (kind.ends_with("y")) return kind.substr(0, kind.size() - 1) + "ies";
   if (kind.ends_with("x")) return kind + "es";
@@ -118,23 +103,44 @@ std::map<std::string, std::int64_t> SchemaSnapshot::counts() const {
   return counts;
 }
 
+SchemaSnapshot read_snapshot(const Rows& rows) {
+  SchemaSnapshot snapshot;
+  snapshot.objects.reserve(static_cast<std::size_t>(rows.size()));
+  for (int row = 0; row < rows.size(); ++row) {
+    const auto text = [&](int column) { return std::string(rows.text(row, column)); };
+    snapshot.objects.push_back({text(0), text(1), text(2), text(3), text(4), text(5), text(6),
+                                rows.boolean(row, 7), rows.boolean(row, 8)});
+  }
+  std::sort(snapshot.objects.begin(), snapshot.objects.end(),
+            [](const CatalogObject& a, const CatalogObject& b) {
+              return std::tie(a.kind, a.name, a.definition) < std::tie(b.kind, b.name, b.definition);
+            });
+  return snapshot;
+}
+
+std::vector<std::string> snapshot_steps(std::string_view ledger_schema) {
+  return {
+      "SAVEPOINT dbm_snapshot",        "SET LOCAL search_path = pg_catalog, pg_temp",
+      "SET LOCAL jit = off",  // with many objects it would take longer to compile the query than to run it
+      snapshot_query(ledger_schema),   "ROLLBACK TO SAVEPOINT dbm_snapshot",
+      "RELEASE SAVEPOINT dbm_snapshot"};
+}
+
 Result<SchemaSnapshot> take_snapshot(Session& session, std::string_view ledger_schema, Deadline deadline,
                                      const std::stop_token& stop) {
   const bool inside = PQtransactionStatus(session.raw()) == PQTRANS_INTRANS;
-  const std::vector<std::string> steps{
-      inside ? "SAVEPOINT dbm_snapshot" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-      "SET LOCAL search_path = pg_catalog, pg_temp",
-      "SET LOCAL jit = off",  // with many objects it would take longer to compile the query than to run it
-      snapshot_query(ledger_schema),
-      inside ? "ROLLBACK TO SAVEPOINT dbm_snapshot" : "COMMIT",
-      inside ? "RELEASE SAVEPOINT dbm_snapshot" : "SELECT",
-  };
+  std::vector<std::string> steps = snapshot_steps(ledger_schema);
+  if (!inside) {
+    steps.resize(kSnapshotAt + 1);
+    steps.front() = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+    steps.emplace_back("COMMIT");
+  }
   auto answer = session.pipeline(steps, deadline, stop);
   if (answer.error) {
     if (!inside && !session.lost()) (void)session.exec("ROLLBACK");
     return *answer.error;
   }
-  return read_snapshot(answer.rows[3]);
+  return read_snapshot(answer.rows[kSnapshotAt]);
 }
 
 }  // namespace dbm::postgres

@@ -2,6 +2,7 @@
 /// The schema as a value: every user object with its canonical definition, under its final name. What a
 /// fingerprint, a difference and the rule of the lost objects are computed from.
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <stop_token>
@@ -47,6 +48,12 @@ struct SchemaSnapshot {
 /// An expression as the server prints it, without casts, parentheses and blanks: equal where only these
 /// differ.
 std::string bare_expression(std::string_view text);
+
+/// The statements of a snapshot inside a transaction that is open, for a pipeline: within a savepoint that is
+/// rolled back, so that the caller's search_path and role stay. The answer is that of number kSnapshotAt.
+std::vector<std::string> snapshot_steps(std::string_view ledger_schema);
+constexpr std::size_t kSnapshotAt = 3;
+SchemaSnapshot read_snapshot(const Rows& rows);
 
 /// Reads the catalog in one round trip: outside a transaction as its own read-only one, inside one within a
 /// savepoint that is rolled back, so that the caller's search_path and role stay. Left out: the ledger

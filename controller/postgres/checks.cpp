@@ -1,9 +1,11 @@
 #include "postgres/checks.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "postgres/always_on.h"
 #include "postgres/ask_check.h"
+#include "postgres/look_sessions.h"
 #include "postgres/plan_words.h"
 #include "postgres/sql_words.h"
 #include "postgres/statement_limits.h"
@@ -36,15 +38,36 @@ std::vector<std::string> settings_for(const migration::Spec& spec) {
           "SET LOCAL lock_timeout = " + server_millis(spec.apply.lock_timeout)};
 }
 
-/// A read-only transaction of its own connection, so that all checks of a gate see one moment.
-Result<Session> open_gate(const CheckRequest& request, Deadline deadline, const std::stop_token& stop) {
-  auto session = Session::connect(*request.target, {"dbmigration/checks", {}}, deadline, stop);
-  if (!session) return session;
-  std::vector<std::string> begin{"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"};
+/// Where a gate is asked: a session that only looked so far. One that a query of the user's ran on serves no
+/// further, since not all that a query can do is undone with its transaction (an advisory lock stays).
+template <class Ask>
+auto ask_at_gate(const CheckRequest& request, bool asks_queries, Deadline deadline,
+                 const std::stop_token& stop, Ask ask) {
+  LookSessions own;
+  LookSessions& looks = request.looks != nullptr ? *request.looks : own;
+  return looks.use(*request.target, !asks_queries, deadline, stop, std::move(ask));
+}
+
+/// A read-only transaction, so that all checks of a gate see one moment.
+std::vector<std::string> gate_steps(const CheckRequest& request) {
+  std::vector<std::string> begin{
+      "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+      "SELECT pg_catalog.set_config('application_name', "
+      "pg_catalog.replace(pg_catalog.current_setting('application_name'), 'dbmigration/look', "
+      "'dbmigration/checks'), true)"};
   for (auto& setting : settings_for(*request.spec)) begin.push_back(std::move(setting));
-  const auto begun = session->pipeline(begin, deadline, stop);
-  if (begun.error) return begun.error->during("open the checks' transaction");
-  return session;
+  return begin;
+}
+
+void append(std::vector<std::string>& steps, std::vector<std::string> more) {
+  std::move(more.begin(), more.end(), std::back_inserter(steps));
+}
+
+/// Queries of the user's that are asked at one of `gates`.
+bool asks_queries(const migration::Spec& spec, std::initializer_list<Gate> gates) {
+  return std::ranges::any_of(spec.checks, [&](const Check& check) {
+    return check.sql && std::ranges::any_of(gates, [&](Gate gate) { return is_at(check, gate); });
+  });
 }
 
 /// Order of results: what needs attention first.
@@ -130,6 +153,77 @@ Result<ChecksStatus> ask_all(Session& session, Gate gate, const CheckRequest& re
   return status;
 }
 
+/// Sends what opened the gate, where checks have to be asked next; without any it goes along with what
+/// follows.
+Result<> open_for_checks(Session& session, std::vector<std::string>& steps, bool any, Deadline deadline,
+                         const std::stop_token& stop) {
+  if (!any) return {};
+  const auto begun = session.pipeline(steps, deadline, stop);
+  steps.clear();
+  return begun.error ? Result<>{begun.error->during("open the checks' transaction")} : Result<>{};
+}
+
+/// What is always on at After: `steps` go first, in the same round trip.
+Result<> ask_always_on(Session& session, std::vector<std::string> steps, const CheckRequest& request,
+                       const PlanWords& words, ChecksStatus& status, Deadline deadline,
+                       const std::stop_token& stop) {
+  const std::size_t snapshot = steps.size() + kSnapshotAt;
+  append(steps, snapshot_steps(request.spec->ledger_schema));
+  append(steps, sequence_steps());
+  auto answer = session.pipeline(steps, deadline, stop);
+  const bool sequences_failed = answer.error && answer.rows.size() + 1 == steps.size();
+  if (answer.error && !sequences_failed) return *answer.error;
+  const auto now = read_snapshot(answer.rows[snapshot]);
+  for (CheckResult& result : judge_schema(now, request.baseline, words))
+    add(status, std::move(result));
+  auto sequences = judge_sequences(
+      {session, request.timeout, deadline, stop},
+      answer.error ? Result<Rows>{*answer.error} : Result<Rows>{std::move(answer.rows.back())});
+  if (!sequences) return sequences.error();
+  add(status, std::move(*sequences));
+  return {};
+}
+
+/// The gate's checks, and at After those that are always on; ends the transaction.
+Result<ChecksStatus> ask_gate(Session& session, Gate gate, const CheckRequest& request,
+                              const PlanWords& words, Deadline deadline, const std::stop_token& stop) {
+  std::vector<std::string> steps = gate_steps(request);
+  const bool any = any_at(*request.spec, gate);
+  if (const auto open = open_for_checks(session, steps, any, deadline, stop); !open) return open.error();
+  auto status = ask_all(session, gate, request, words, Deadline::never(), deadline, stop);
+  if (!status) return status;
+  if (gate == Gate::After) {
+    const auto asked = ask_always_on(session, std::move(steps), request, words, *status, deadline, stop);
+    if (!asked) return asked.error();
+  }
+  sort(*status);
+  if (const auto ended = session.exec("ROLLBACK", deadline, stop); !ended) return ended.error();
+  return status;
+}
+
+Result<CheckBaseline> ask_baseline(Session& session, const CheckRequest& request, Deadline deadline,
+                                   const std::stop_token& stop) {
+  std::vector<std::string> steps = gate_steps(request);
+  const bool any = any_at(*request.spec, Gate::After) || any_at(*request.spec, Gate::InTransaction);
+  if (const auto open = open_for_checks(session, steps, any, deadline, stop); !open) return open.error();
+  CheckBaseline baseline;
+  for (const Check& check : request.spec->checks) {
+    if (!is_at(check, Gate::After) && !is_at(check, Gate::InTransaction)) continue;
+    const auto answer = ask_check({session, kBaselineTimeout, deadline, stop}, check);
+    if (!answer && session.lost()) return answer.error();
+    if (stop.stop_requested())
+      return answer ? Error{ErrorKind::Cancelled, "Cancelled", "stopped as asked", "Stopping"}
+                    : answer.error();
+    baseline.held[check.name] = answer && answer->held;
+  }
+  const std::size_t snapshot = steps.size() + kSnapshotAt;
+  append(steps, snapshot_steps(request.spec->ledger_schema));
+  const auto answer = session.pipeline_then(steps, "ROLLBACK", deadline, stop);
+  if (answer.error) return *answer.error;
+  baseline.schema = read_snapshot(answer.rows[snapshot]);
+  return baseline;
+}
+
 }  // namespace
 
 Result<ChecksStatus> check_gate(Gate gate, const CheckRequest& request, Deadline deadline,
@@ -137,42 +231,15 @@ Result<ChecksStatus> check_gate(Gate gate, const CheckRequest& request, Deadline
   if (gate == Gate::Before && !any_at(*request.spec, gate)) return ChecksStatus{};
   const auto words = words_of(request);
   if (!words) return words.error();
-  auto session = open_gate(request, deadline, stop);
-  if (!session) return session.error();
-  auto status = ask_all(*session, gate, request, *words, Deadline::never(), deadline, stop);
-  if (!status || gate == Gate::Before) {
-    if (status) sort(*status);
-    return status;
-  }
-
-  const auto now = take_snapshot(*session, request.spec->ledger_schema, deadline, stop);
-  if (!now) return now.error();
-  for (CheckResult& result : judge_schema(*now, request.baseline, *words)) add(*status, std::move(result));
-  auto sequences = ask_sequences({*session, request.timeout, deadline, stop});
-  if (!sequences) return sequences.error();
-  add(*status, std::move(*sequences));
-  sort(*status);
-  return status;
+  return ask_at_gate(request, asks_queries(*request.spec, {gate}), deadline, stop, [&](Session& session) {
+    return ask_gate(session, gate, request, *words, deadline, stop);
+  });
 }
 
 Result<CheckBaseline> take_baseline(const CheckRequest& request, Deadline deadline,
                                     const std::stop_token& stop) {
-  auto session = open_gate(request, deadline, stop);
-  if (!session) return session.error();
-  CheckBaseline baseline;
-  for (const Check& check : request.spec->checks) {
-    if (!is_at(check, Gate::After) && !is_at(check, Gate::InTransaction)) continue;
-    const auto answer = ask_check({*session, kBaselineTimeout, deadline, stop}, check);
-    if (!answer && session->lost()) return answer.error();
-    if (stop.stop_requested())
-      return answer ? Error{ErrorKind::Cancelled, "Cancelled", "stopped as asked", "Stopping"}
-                    : answer.error();
-    baseline.held[check.name] = answer && answer->held;
-  }
-  auto schema = take_snapshot(*session, request.spec->ledger_schema, deadline, stop);
-  if (!schema) return schema.error();
-  baseline.schema = std::move(*schema);
-  return baseline;
+  return ask_at_gate(request, asks_queries(*request.spec, {Gate::After, Gate::InTransaction}), deadline, stop,
+                     [&](Session& session) { return ask_baseline(session, request, deadline, stop); });
 }
 
 Result<ChecksStatus> check_in_transaction(Session& work, const CheckRequest& request, milliseconds budget,

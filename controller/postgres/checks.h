@@ -16,6 +16,8 @@
 
 namespace dbm::postgres {
 
+class LookSessions;
+
 /// The database before a run touched it: what After is compared with. Filled by take_baseline.
 struct CheckBaseline {
   SchemaSnapshot schema;
@@ -23,17 +25,20 @@ struct CheckBaseline {
 };
 
 /// Where and how checks are asked. Pointers outlive the call; `baseline` may be null (`dbm validate`, or a
-/// run that goes on after a crash): then what cannot be told new from old is a warning.
+/// run that goes on after a crash): then what cannot be told new from old is a warning. `looks` may be null:
+/// then each gate makes its own connection.
 struct CheckRequest {
   const migration::Target* target = nullptr;
   const migration::Spec* spec = nullptr;
   const migration::Plan* plan = nullptr;  ///< null: none pending
   const CheckBaseline* baseline = nullptr;
   std::chrono::milliseconds timeout{60'000};  ///< of one check at Before and After
+  LookSessions* looks = nullptr;
 };
 
-/// Gates Before and After: in one REPEATABLE READ READ ONLY transaction of a connection of its own, so that
-/// `work` is not used (a check can unlock advisory locks; it may run for minutes). At After the always-on
+/// Gates Before and After: in one REPEATABLE READ READ ONLY transaction of a connection that is not `work` (a
+/// check can unlock advisory locks; it may run for minutes), and that nothing of the user's ran on before or
+/// will run on afterwards. At After the always-on
 /// checks are added: noInvalidIndexes, constraintsValid, schemaDiff, sequences. An Error only when the checks
 /// could not be asked: no connection, a lock that did not come, the deadline, a stop request.
 Result<migration::ChecksStatus> check_gate(migration::Gate gate, const CheckRequest& request,

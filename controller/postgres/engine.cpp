@@ -5,6 +5,7 @@
 #include "postgres/checks.h"
 #include "postgres/connect.h"
 #include "postgres/inspect.h"
+#include "postgres/look_sessions.h"
 #include "postgres/preflight.h"
 #include "postgres/resolve.h"
 #include "postgres/restore.h"
@@ -13,45 +14,41 @@
 namespace dbm::postgres {
 namespace {
 
-/// A connection for looking: nothing is set, so nothing need be read back, and a pooler of any mode will do.
-Result<Session> connect_to_look(const migration::Target& target, Deadline deadline,
-                                const std::stop_token& stop) {
-  return Session::connect(target, {"dbmigration/look", {}}, deadline, stop);
-}
-
 class PostgresEngine final : public migration::Engine {
  public:
   PostgresEngine() { forget_libpq_environment(); }
 
+  [[nodiscard]] std::shared_ptr<void> keep_connections() override { return looks_.keep(); }
+
   Result<migration::Inspection> inspect(const migration::Target& target,
                                         const migration::InspectOptions& options, Deadline deadline,
                                         const std::stop_token& stop) override {
-    auto session = connect_to_look(target, deadline, stop);
-    if (!session) return session.error();
-    return postgres::inspect(*session, target.ledger_schema, options, deadline, stop);
+    return looks_.use(target, true, deadline, stop, [&](Session& session) {
+      return postgres::inspect(session, target.ledger_schema, options, deadline, stop);
+    });
   }
 
   Result<migration::Preflight> preflight(const migration::Target& target, const migration::Spec& spec,
                                          const migration::Plan& plan, Deadline deadline,
                                          const std::stop_token& stop) override {
-    auto session = connect_to_look(target, deadline, stop);
-    if (!session) return session.error();
-    return look_first(*session, target, spec, plan, deadline, stop);
+    return looks_.use(target, true, deadline, stop, [&](Session& session) {
+      return look_first(session, target, spec, plan, deadline, stop);
+    });
   }
 
   Result<> parse_with_server(const migration::Target& target, const migration::Plan& plan, Deadline deadline,
                              const std::stop_token& stop) override {
-    auto session = connect_to_look(target, deadline, stop);
-    if (!session) return session.error();
-    return parse_pending(*session, plan, deadline, stop);
+    // Not kept: what is parsed is the user's.
+    return looks_.use(target, false, deadline, stop,
+                      [&](Session& session) { return parse_pending(session, plan, deadline, stop); });
   }
 
   Result<std::unique_ptr<migration::EngineRun>> begin_run(const migration::RunRequest& request,
                                                           Deadline deadline,
                                                           const std::stop_token& stop) override {
-    auto holding = Holding::take(request, deadline, stop);
+    auto holding = Holding::take(request, deadline, stop, &looks_);
     if (!holding) return holding.error();
-    auto run = std::make_unique<PostgresRun>(std::move(*holding));
+    auto run = std::make_unique<PostgresRun>(std::move(*holding), looks_);
     const auto settled = run->settle(deadline, stop);
     if (!settled) return settled.error();
     return std::unique_ptr<migration::EngineRun>{std::move(run)};
@@ -59,7 +56,8 @@ class PostgresEngine final : public migration::Engine {
 
   Result<migration::ChecksStatus> validate(const migration::Target& target, const migration::Spec& spec,
                                            Deadline deadline, const std::stop_token& stop) override {
-    return check_gate(migration::Gate::After, {&target, &spec, nullptr, nullptr}, deadline, stop);
+    return check_gate(migration::Gate::After, {.target = &target, .spec = &spec, .looks = &looks_}, deadline,
+                      stop);
   }
 
   // Without settling first: what a person decides here is what could not be settled.
@@ -87,6 +85,10 @@ class PostgresEngine final : public migration::Engine {
       Deadline deadline, const std::stop_token& stop) override {
     return read_whole_archive(server_version_num, read, deadline, stop);
   }
+
+ private:
+  /// Nothing is set in them, so nothing need be read back, and a pooler of any mode will do.
+  LookSessions looks_;
 };
 
 }  // namespace

@@ -20,8 +20,8 @@ PipelineResult ask(Session& session, const std::string& schema, const LookFurthe
   statements.push_back(version_sql(schema));
   statements.push_back(fence_sql(schema));
   statements.insert(statements.end(), further.of_ledger.begin(), further.of_ledger.end());
-  statements.emplace_back("COMMIT");
-  return session.pipeline(statements, deadline, stop);
+  // Apart, so that it ends the transaction where a statement failed too, without another round trip.
+  return session.pipeline_then(statements, "COMMIT", deadline, stop);
 }
 
 }  // namespace
@@ -30,22 +30,18 @@ Result<Look> look(Session& session, const std::string& schema, const LookFurther
                   const std::stop_token& stop) {
   constexpr std::size_t kIdentity = 2, kShape = 3, kAlways = 4;
   auto answer = ask(session, schema, further, true, deadline, stop);
-  if (answer.error && answer.error->sqlstate == "42501" && answer.rows.size() == kIdentity) {
-    const auto rolled_back = session.exec("ROLLBACK", deadline, stop);
-    if (!rolled_back) return rolled_back.error();
+  if (answer.error && answer.error->sqlstate == "42501" && answer.rows.size() == kIdentity)
     answer = ask(session, schema, further, false, deadline, stop);
-  }
   const std::size_t of_ledger = kAlways + further.always.size();
   if (answer.error) {
     const bool expected = answer.rows.size() >= of_ledger && is_other_layout(*answer.error);
     if (!expected) return answer.error->during("look at the ledger");
-    const auto rolled_back = session.exec("ROLLBACK", deadline, stop);
-    if (!rolled_back) return rolled_back.error();
   }
 
   Look seen;
   auto& rows = answer.rows;
   seen.identity = read_identity(rows[kIdentity]);
+  session.heard_backend(seen.identity.backend_pid);
   seen.shape = read_shape(rows[kShape]);
   const auto at = [&rows](std::size_t index) {
     return std::make_move_iterator(rows.begin() + static_cast<std::ptrdiff_t>(index));

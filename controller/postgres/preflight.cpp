@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "postgres/blockers.h"
 #include "postgres/client_tools.h"
@@ -86,13 +88,38 @@ std::map<std::string, std::string> altered_tables(const migration::Plan& plan) {
   return tables;
 }
 
+/// Who owns each of the tables, in one round trip; a name the server cannot read has no answer.
+Result<std::vector<std::optional<Rows>>> ask_owners(Session& session,
+                                                    const std::map<std::string, std::string>& tables,
+                                                    const std::string& role, Deadline deadline,
+                                                    const std::stop_token& stop) {
+  std::vector<std::optional<Rows>> answers;
+  std::vector<std::string> steps;
+  for (const auto& [table, script] : tables) {
+    std::string sql = kOwners;
+    for (const auto& [mark, value] : {std::pair{"$1", &table}, std::pair{"$2", &role}})
+      sql.replace(sql.find(mark), 2, quote_literal(*value));
+    steps.push_back(std::move(sql));
+  }
+  for (std::span<const std::string> rest = steps; !rest.empty();) {
+    auto answer = session.pipeline(rest, deadline, stop);
+    if (answer.error && answer.error->kind != ErrorKind::Terminal) return *answer.error;
+    rest = rest.subspan(answer.rows.size() + (answer.error ? 1 : 0));
+    for (Rows& rows : answer.rows) answers.emplace_back(std::move(rows));
+    if (answer.error) answers.emplace_back(std::nullopt);
+  }
+  return answers;
+}
+
 /// A table that is not there may come from an earlier script: nothing is said about it.
 Result<> judge_ownership(Session& session, const migration::Plan& plan, const std::string& role,
                          Deadline deadline, const std::stop_token& stop) {
-  for (const auto& [table, script] : altered_tables(plan)) {
-    const std::array<Param, 2> params{table, role};
-    const auto rows = session.exec(kOwners, params, deadline, stop);
-    if (!rows && rows.error().kind != ErrorKind::Terminal) return rows.error();
+  const auto tables = altered_tables(plan);
+  const auto answers = ask_owners(session, tables, role, deadline, stop);
+  if (!answers) return answers.error();
+  std::size_t at = 0;
+  for (const auto& [table, script] : tables) {
+    const auto& rows = (*answers)[at++];
     if (!rows || rows->size() == 0 || rows->boolean(0, 1)) continue;
     const std::string owner(rows->text(0, 0));
     Error error =

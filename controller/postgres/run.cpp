@@ -61,9 +61,15 @@ Result<> PostgresRun::settle(Deadline deadline, const std::stop_token& stop) {
 Result<migration::Inspection> PostgresRun::inspect() {
   const auto use = holding_->use_work();
   const auto& request = holding_->request();
-  return postgres::inspect(*context().work, request.target.ledger_schema,
-                           {request.spec->history_limit, request.owner, request.take_over}, step_deadline(),
-                           {});
+  const migration::InspectOptions options{request.spec->history_limit, request.owner, request.take_over};
+  // Under the lock nobody else writes the ledger, so what another session of the same server sees is what
+  // `work` would see; one that has looked before knows the catalog already.
+  if (auto looker = holding_->lend_looker()) {
+    auto seen = postgres::inspect(*looker, request.target.ledger_schema, options, step_deadline(), {});
+    if (seen) looks_.give_back(request.target, *std::move(looker));
+    if (seen) return seen;
+  }
+  return postgres::inspect(*context().work, request.target.ledger_schema, options, step_deadline(), {});
 }
 
 Result<> PostgresRun::open(const migration::Plan& plan) {
@@ -91,10 +97,11 @@ Result<> PostgresRun::open(const migration::Plan& plan) {
   return {};
 }
 
-// A dump has connections of its own: meanwhile *work* is kept alive.
+// A dump has connections of its own: meanwhile *work* is kept alive, and none is kept beside it.
 Result<migration::DumpFacts> PostgresRun::dump(bool schema_only, const migration::DumpSink& sink,
                                                Deadline deadline, const std::stop_token& stop,
                                                const migration::ProgressSink& progress) {
+  looks_.close_all();
   return dump_database(holding_->request().target, *holding_->request().spec, schema_only, sink, deadline,
                        stop, progress);
 }
@@ -130,7 +137,11 @@ Result<> PostgresRun::apply(const migration::Plan& plan, Deadline deadline, cons
 }
 
 CheckRequest PostgresRun::check_request(const migration::Plan& plan) {
-  return {&holding_->request().target, holding_->request().spec, &plan, baseline_ ? &*baseline_ : nullptr};
+  return {.target = &holding_->request().target,
+          .spec = holding_->request().spec,
+          .plan = &plan,
+          .baseline = baseline_ ? &*baseline_ : nullptr,
+          .looks = &looks_};
 }
 
 Result<migration::ChecksStatus> PostgresRun::check(migration::Gate gate, const migration::Plan& plan,

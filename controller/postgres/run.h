@@ -9,12 +9,15 @@
 #include "migration/plan.h"
 #include "postgres/begin.h"
 #include "postgres/checks.h"
+#include "postgres/look_sessions.h"
 
 namespace dbm::postgres {
 
 class PostgresRun final : public migration::EngineRun {
  public:
-  explicit PostgresRun(std::unique_ptr<Holding> holding) : holding_(std::move(holding)) {}
+  /// `looks` outlives it.
+  PostgresRun(std::unique_ptr<Holding> holding, LookSessions& looks)
+      : looks_(looks), holding_(std::move(holding)) {}
 
   /// What earlier runs left open; before anything new.
   Result<> settle(Deadline deadline, const std::stop_token& stop);
@@ -48,6 +51,7 @@ class PostgresRun final : public migration::EngineRun {
   /// Enter and one UPDATE of the run's row, as one transaction.
   Result<> update_row(const std::string& assignments);
 
+  LookSessions& looks_;
   std::unique_ptr<Holding> holding_;
   migration::RunRow row_;
   bool untouched_ = false;  ///< no script of this run has taken effect

@@ -122,6 +122,16 @@ Result<Rows> Session::exec_simple(const std::string& sql, Deadline deadline, con
 
 PipelineResult Session::pipeline(std::span<const std::string> statements, Deadline deadline,
                                  const std::stop_token& stop) {
+  return send_pipeline(statements, nullptr, deadline, stop);
+}
+
+PipelineResult Session::pipeline_then(std::span<const std::string> statements, const std::string& last,
+                                      Deadline deadline, const std::stop_token& stop) {
+  return send_pipeline(statements, &last, deadline, stop);
+}
+
+PipelineResult Session::send_pipeline(std::span<const std::string> statements, const std::string* last,
+                                      Deadline deadline, const std::stop_token& stop) {
   State& state = *state_;
   PipelineResult answer;
   const auto fail = [&](Error error) {
@@ -130,13 +140,20 @@ PipelineResult Session::pipeline(std::span<const std::string> statements, Deadli
   };
   if (state.lost || PQenterPipelineMode(raw()) == 0) return fail(connection_lost());
   bool queued = true;
-  for (const auto& sql : statements)
+  const auto queue = [&](const std::string& sql) {
     queued = queued && PQsendQueryParams(raw(), sql.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0) != 0;
+  };
+  for (const auto& sql : statements) queue(sql);
   queued = queued && PQpipelineSync(raw()) != 0;
+  if (last != nullptr) {
+    queue(*last);
+    queued = queued && PQpipelineSync(raw()) != 0;
+  }
   if (!queued) return fail(lose());
 
   auto done = state.flush(deadline, stop);
   if (done) done = state.read_pipeline(statements.size(), answer, deadline, stop);
+  if (done && last != nullptr) done = state.read_pipeline(1, answer, deadline, stop);
   if (!done) {
     // Half-read answers cannot be told from later ones: the connection has served.
     if (done.error().failure_reason() != "ConnectionLost") cancel();
@@ -178,6 +195,8 @@ Deadline::Clock::time_point Session::last_used() const { return state_->last_use
 void Session::touch() { state_->last_used = Deadline::Clock::now(); }
 PGconn* Session::raw() const { return state_->connection.get(); }
 int Session::backend_pid() const { return PQbackendPID(raw()); }
+void Session::heard_backend(int pid) { state_->direct = pid == backend_pid(); }
+bool Session::is_direct() const { return state_->direct; }
 int Session::server_version() const { return PQserverVersion(raw()); }
 std::vector<Notice> Session::take_notices() { return std::exchange(state_->notices, {}); }
 Result<> Session::wait_for(bool writable, Deadline deadline, const std::stop_token& stop) const {

@@ -98,6 +98,11 @@ class Session {
   /// that succeeded.
   PipelineResult pipeline(std::span<const std::string> statements, Deadline deadline = Deadline::never(),
                           const std::stop_token& stop = {});
+  /// The same with one more statement behind a Sync of its own, in the same round trip: it is executed
+  /// whatever became of those before it. A COMMIT there ends a failed transaction too. Without an error its
+  /// answer is the last of `rows`.
+  PipelineResult pipeline_then(std::span<const std::string> statements, const std::string& last,
+                               Deadline deadline, const std::stop_token& stop);
   /// A text of several statements by the simple protocol (our own ledger scripts). The last result.
   Result<Rows> exec_simple(const std::string& sql, Deadline deadline = Deadline::never(),
                            const std::stop_token& stop = {});
@@ -118,8 +123,12 @@ class Session {
   [[nodiscard]] Deadline::Clock::time_point last_used() const;
   void touch();  ///< for pipelines by raw()
 
-  [[nodiscard]] PGconn* raw() const;         ///< for pipelines and COPY, in this room only
-  [[nodiscard]] int backend_pid() const;     ///< as libpq was told at connect
+  [[nodiscard]] PGconn* raw() const;      ///< for pipelines and COPY, in this room only
+  [[nodiscard]] int backend_pid() const;  ///< as libpq was told at connect
+  /// Remembers the pid the server itself answered with (pg_backend_pid()).
+  void heard_backend(int pid);
+  /// It was the one libpq was told: no pooler stands between us. False before it was asked.
+  [[nodiscard]] bool is_direct() const;
   [[nodiscard]] int server_version() const;  ///< 150018
   /// Notices since the last call, oldest first, at most 100.
   std::vector<Notice> take_notices();
@@ -129,6 +138,8 @@ class Session {
 
  private:
   struct State;
+  PipelineResult send_pipeline(std::span<const std::string> statements, const std::string* last,
+                               Deadline deadline, const std::stop_token& stop);
   explicit Session(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -23,6 +23,7 @@ struct Session::State {
   Wake wake;
   std::vector<Notice> notices;
   Deadline::Clock::time_point last_used = Deadline::Clock::now();
+  bool direct = false;             ///< the server answered with the pid that libpq was told
   std::atomic<bool> lost = false;  ///< once true for ever; read by the thread that keeps a session alive
 
   static void on_notice(void* self, const PGresult* result);
