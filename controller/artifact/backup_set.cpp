@@ -19,11 +19,6 @@ namespace {
 constexpr std::size_t kVersionInIdMax = 64;
 constexpr std::string_view kPre = "-pre-";
 
-std::string random_hex(std::size_t bytes) {
-  const std::string random = random_bytes(bytes);
-  return to_hex({reinterpret_cast<const unsigned char*>(random.data()), random.size()});
-}
-
 /// A version is free text; as part of a folder's name it is letters, digits, dot, dash and underscore.
 std::string version_in_id(const std::string& version) {
   std::string text = version.substr(0, kVersionInIdMax);
@@ -61,8 +56,8 @@ std::optional<std::chrono::system_clock::time_point> begun_at(const std::string&
 SetWriter::SetWriter(Store& store, SetRequest request, const WallClock& clock)
     : store_(store), clock_(clock), store_key_(std::move(request.store_key)) {
   const auto now = clock_.now();
-  manifest_.id =
-      version_in_id(request.owner.version) + std::string(kPre) + to_compact_utc(now) + "-" + random_hex(4);
+  manifest_.id = version_in_id(request.owner.version) + std::string(kPre) + to_compact_utc(now) + "-" +
+                 to_hex(random_bytes(4));
   manifest_.started_at = to_rfc3339(now);
   manifest_.method = std::move(request.method);
   manifest_.engine = std::move(request.engine);

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <system_error>
@@ -15,7 +14,6 @@ namespace {
 
 constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 constexpr std::size_t kPartMax = 255;
-constexpr int kDepthMax = 16;
 
 std::string_view next_part(std::string_view& rest) {
   const auto part = rest.substr(0, rest.find('/'));
@@ -24,7 +22,7 @@ std::string_view next_part(std::string_view& rest) {
 }
 
 /// Makes one folder and the entry that names it durable. Being second is no error.
-Result<> make_folder(const Descriptor& parent, const std::string& name, const std::string& object) {
+Result<> make_folder(const Fd& parent, const std::string& name, const std::string& object) {
   DBM_EFFECT(making, "store.mkdir");
   if (making.must_fail()) return error_of(EIO, object);
   if (::mkdirat(parent.get(), name.c_str(), 0700) != 0) {
@@ -37,10 +35,6 @@ Result<> make_folder(const Descriptor& parent, const std::string& name, const st
 }
 
 }  // namespace
-
-Descriptor::~Descriptor() {
-  if (fd_ >= 0) ::close(fd_);
-}
 
 std::optional<SplitName> split_name(std::string_view name) {
   SplitName split;
@@ -81,8 +75,8 @@ Error error_of(int error, std::string_view object) {
   }
 }
 
-Result<Descriptor> open_root(const std::string& path, std::string_view describe) {
-  Descriptor root{::open(path.c_str(), kFolderFlags)};
+Result<Fd> open_root(const std::string& path, std::string_view describe) {
+  Fd root{::open(path.c_str(), kFolderFlags)};
   if (root) return root;
   const int error = errno;
   if (error == ENOENT) return store_missing(describe, "there is no such folder");
@@ -95,20 +89,19 @@ Result<Descriptor> open_root(const std::string& path, std::string_view describe)
   return error_of(error, describe);
 }
 
-Result<Descriptor> open_folder(const Descriptor& root, std::string_view name, Missing missing,
-                               std::string_view describe) {
-  Descriptor at{::openat(root.get(), ".", kFolderFlags)};
+Result<Fd> open_folder(const Fd& root, std::string_view name, Missing missing, std::string_view describe) {
+  Fd at{::openat(root.get(), ".", kFolderFlags)};
   if (!at) return error_of(errno, describe);
   std::string object(describe);
   object += ": ";
   for (std::string_view rest = name; !rest.empty();) {
     const std::string part(next_part(rest));
     object.append(part).append("/");
-    Descriptor below{::openat(at.get(), part.c_str(), kFolderFlags)};
+    Fd below{::openat(at.get(), part.c_str(), kFolderFlags)};
     if (!below && errno == ENOENT) {
-      if (missing == Missing::Report) return Descriptor{};
+      if (missing == Missing::Report) return Fd{};
       if (const auto made = make_folder(at, part, object); !made) return made.error();
-      below = Descriptor{::openat(at.get(), part.c_str(), kFolderFlags)};
+      below = Fd{::openat(at.get(), part.c_str(), kFolderFlags)};
     }
     if (!below) {
       const int error = errno;

@@ -6,32 +6,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
+#include "base/fd.h"
 #include "base/result.h"
 
 namespace dbm::artifact {
 
-/// Owns a file descriptor.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor();
-
-  explicit operator bool() const { return fd_ >= 0; }
-  [[nodiscard]] int get() const { return fd_; }
-  /// Gives the descriptor away.
-  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_ = -1;
-};
+/// Folders an object may lie in, one within the other.
+inline constexpr int kDepthMax = 16;
 
 /// "a/b/c.dbm" in its folder "a/b" (empty: the root) and leaf "c.dbm".
 struct SplitName {
@@ -45,12 +27,11 @@ std::optional<SplitName> split_name(std::string_view name);
 Error error_of(int error, std::string_view object);
 
 /// The root itself; a link or no folder is refused. `describe` names the store in errors.
-Result<Descriptor> open_root(const std::string& path, std::string_view describe);
+Result<Fd> open_root(const std::string& path, std::string_view describe);
 
-/// The folder `name` beneath the root; not there: an empty descriptor. With `make`, missing ones are made
+/// The folder `name` beneath the root; not there: an empty Fd. With `make`, missing ones are made
 /// (0700) and durable.
 enum class Missing { Report, Make };
-Result<Descriptor> open_folder(const Descriptor& root, std::string_view name, Missing missing,
-                               std::string_view describe);
+Result<Fd> open_folder(const Fd& root, std::string_view name, Missing missing, std::string_view describe);
 
 }  // namespace dbm::artifact

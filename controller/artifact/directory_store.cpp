@@ -19,7 +19,6 @@ namespace dbm::artifact {
 namespace {
 
 constexpr std::size_t kListMax = 1'000'000;
-constexpr int kDepthMax = 16;
 
 struct CloseFolder {
   void operator()(DIR* folder) const { ::closedir(folder); }
@@ -27,7 +26,7 @@ struct CloseFolder {
 using Folder = std::unique_ptr<DIR, CloseFolder>;
 
 /// Takes the descriptor over.
-Folder read_folder(Descriptor descriptor) {
+Folder read_folder(Fd descriptor) {
   Folder folder{::fdopendir(descriptor.get())};
   if (folder) (void)descriptor.release();
   return folder;
@@ -35,7 +34,7 @@ Folder read_folder(Descriptor descriptor) {
 
 class FileDownload final : public Download {
  public:
-  FileDownload(Descriptor file, std::string object) : file_(std::move(file)), object_(std::move(object)) {}
+  FileDownload(Fd file, std::string object) : file_(std::move(file)), object_(std::move(object)) {}
 
   Result<std::size_t> read(std::span<char> buffer) override {
     ssize_t size = 0;
@@ -47,13 +46,13 @@ class FileDownload final : public Download {
   }
 
  private:
-  Descriptor file_;
+  Fd file_;
   std::string object_;
 };
 
 /// Removes drafts whose writer is gone. Trouble here is no trouble of the caller's: the next create() tries
 /// again.
-void collect_abandoned(const Descriptor& root, const std::string& describe) {
+void collect_abandoned(const Fd& root, const std::string& describe) {
   auto opened = open_folder(root, kIncoming, Missing::Report, describe);
   if (!opened || !*opened) return;
   const Folder folder = read_folder(std::move(*opened));
@@ -62,7 +61,7 @@ void collect_abandoned(const Descriptor& root, const std::string& describe) {
                                                            DirectoryStore::kAbandonedAfter);
   while (const dirent* entry = ::readdir(folder.get())) {
     const int at = ::dirfd(folder.get());
-    const Descriptor draft{::openat(at, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+    const Fd draft{::openat(at, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
     struct stat facts {};
     if (!draft || ::fstat(draft.get(), &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_mtime >= oldest)
       continue;
@@ -83,7 +82,7 @@ struct Walk {
   }
 };
 
-Result<> walk(Walk& all, Descriptor at, const std::string& path, int depth) {
+Result<> walk(Walk& all, Fd at, const std::string& path, int depth) {
   const Folder folder = read_folder(std::move(at));
   if (!folder) return error_of(errno, all.describe + ": " + path);
   for (errno = 0;; errno = 0) {
@@ -103,8 +102,7 @@ Result<> walk(Walk& all, Descriptor at, const std::string& path, int depth) {
       all.found.push_back({name, static_cast<std::uint64_t>(facts.st_size)});
     }
     if (!S_ISDIR(facts.st_mode) || !all.leads_on(name + "/") || depth >= kDepthMax) continue;
-    Descriptor below{
-        ::openat(::dirfd(folder.get()), leaf.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    Fd below{::openat(::dirfd(folder.get()), leaf.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
     if (!below && errno == ENOENT) continue;
     if (!below) return error_of(errno, all.describe + ": " + name);
     if (const auto done = walk(all, std::move(below), name + "/", depth + 1); !done) return done.error();
@@ -113,7 +111,7 @@ Result<> walk(Walk& all, Descriptor at, const std::string& path, int depth) {
 }
 
 /// Removes a folder and those above it for as long as they are empty.
-void remove_empty_folders(const Descriptor& root, std::string folder, const std::string& describe) {
+void remove_empty_folders(const Fd& root, std::string folder, const std::string& describe) {
   while (!folder.empty()) {
     const auto slash = folder.rfind('/');
     const std::string parent = slash == std::string::npos ? "" : folder.substr(0, slash);
@@ -156,8 +154,8 @@ Result<std::unique_ptr<Download>> DirectoryStore::open(const std::string& name) 
   const auto folder = open_folder(*root, split->folder, Missing::Report, describe());
   if (!folder) return folder.error();
   if (!*folder) return std::unique_ptr<Download>{};
-  Descriptor file{::openat((*folder).get(), split->leaf.c_str(),
-                           O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)};
+  Fd file{::openat((*folder).get(), split->leaf.c_str(),
+                   O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)};
   if (!file && errno == ENOENT) return std::unique_ptr<Download>{};
   if (!file) return error_of(errno, object);
   struct stat facts {};

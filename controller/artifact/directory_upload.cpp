@@ -30,20 +30,19 @@ int rename_new(int from, const char* draft, int to, const char* leaf) {
 
 }  // namespace
 
-DirectoryUpload::DirectoryUpload(Descriptor root, SplitName name, const std::string& describe)
+DirectoryUpload::DirectoryUpload(Fd root, SplitName name, const std::string& describe)
     : root_(std::move(root)), name_(std::move(name)), describe_(describe) {
   object_ = describe + ": " + (name_.folder.empty() ? "" : name_.folder + "/") + name_.leaf;
 }
 
-Result<std::unique_ptr<Upload>> DirectoryUpload::begin(Descriptor root, SplitName name,
-                                                       const std::string& describe) {
+Result<std::unique_ptr<Upload>> DirectoryUpload::begin(Fd root, SplitName name, const std::string& describe) {
   std::unique_ptr<DirectoryUpload> upload{new DirectoryUpload(std::move(root), std::move(name), describe)};
   auto incoming = open_folder(upload->root_, kIncoming, Missing::Make, describe);
   if (!incoming) return incoming.error();
   upload->incoming_ = std::move(*incoming);
   upload->draft_ = random_uuid();
-  upload->file_ = Descriptor{::openat(upload->incoming_.get(), upload->draft_.c_str(),
-                                      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
+  upload->file_ = Fd{::openat(upload->incoming_.get(), upload->draft_.c_str(),
+                              O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
   if (!upload->file_) {
     const int error = errno;
     upload->draft_.clear();
@@ -108,7 +107,7 @@ Result<> DirectoryUpload::make_durable() {
 }
 
 Result<> DirectoryUpload::give_name() {
-  Descriptor folder;
+  Fd folder;
   int error = ENOENT;
   DBM_EFFECT(renaming, "store.rename");
   if (renaming.must_fail()) return error_of(EIO, object_);

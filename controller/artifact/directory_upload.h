@@ -12,19 +12,19 @@ inline constexpr char kIncoming[] = ".incoming";
 
 class DirectoryUpload final : public Upload {
  public:
-  static Result<std::unique_ptr<Upload>> begin(Descriptor root, SplitName name, const std::string& describe);
+  static Result<std::unique_ptr<Upload>> begin(Fd root, SplitName name, const std::string& describe);
   ~DirectoryUpload() override;
 
   Result<> append(std::string_view bytes) override;
   Result<> commit() override;
 
  private:
-  DirectoryUpload(Descriptor root, SplitName name, const std::string& describe);
+  DirectoryUpload(Fd root, SplitName name, const std::string& describe);
   Result<> write_out();
   Result<> make_durable();
   Result<> give_name();
 
-  Descriptor root_, incoming_, file_;
+  Fd root_, incoming_, file_;
   SplitName name_;
   std::string describe_, object_;
   std::string draft_;   ///< the name in .incoming; empty once nothing is left there

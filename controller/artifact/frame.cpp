@@ -34,8 +34,6 @@ std::string from_hex(std::string_view text) {
   return bytes;
 }
 
-std::string as_hex(std::string_view bytes) { return to_hex({bytes_of(bytes), bytes.size()}); }
-
 }  // namespace
 
 std::string owner_tag_of(std::string_view owner) {
@@ -66,7 +64,7 @@ std::string Header::decode(std::string_view bytes, Header& header) {
   header.protection = static_cast<Protection>(bytes[8]);
   header.nonce_prefix = bytes.substr(16, kPrefixBytes);
   const bool sealed = header.protection == Protection::Aes256Gcm;
-  header.key_id = sealed ? as_hex(bytes.substr(24, kKeyIdBytes)) : "";
+  header.key_id = sealed ? to_hex(bytes.substr(24, kKeyIdBytes)) : "";
   header.wrapped_key = sealed ? std::string(bytes.substr(32, kWrappedKeyBytes)) : "";
   header.owner_tag = bytes.substr(72, kOwnerTagBytes);
   // One writing per meaning: whatever encode() would not have written is damage.

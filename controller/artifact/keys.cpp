@@ -14,8 +14,8 @@
 #include <memory>
 #include <system_error>
 
-#include "artifact/beneath.h"
 #include "base/digest.h"
+#include "base/fd.h"
 #include "base/inject.h"
 #include "base/redact.h"
 
@@ -41,7 +41,7 @@ Error unusable(const std::filesystem::path& file, int error) {
 /// key.
 Result<> write_new_key(const std::filesystem::path& file, const std::string& text) {
   const std::filesystem::path draft = file.string() + ".new-" + random_uuid();
-  const Descriptor out{::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
+  const Fd out{::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
   if (!out) return unusable(file, errno);
   int failure = 0;
   if (::write(out.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
@@ -56,7 +56,7 @@ Result<> write_new_key(const std::filesystem::path& file, const std::string& tex
   ::unlink(draft.c_str());
   if (failure != 0) return unusable(file, failure);
   const auto parent = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
-  const Descriptor folder{::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  const Fd folder{::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!folder || ::fsync(folder.get()) != 0) return unusable(file, errno);
   return {};
 }
@@ -84,7 +84,7 @@ Result<std::string> parse_key(std::string_view text, std::string_view where) {
 }
 
 Result<std::string> load_key_file(const std::filesystem::path& file) {
-  const Descriptor in{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  const Fd in{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (!in) return unusable(file, errno);
   std::string text(kKeyFileMax, '\0');
   const ssize_t size = ::read(in.get(), text.data(), text.size());

@@ -165,14 +165,12 @@ Result<> record_verification(Store& store, const BackupSet& set, const Verificat
       return store_denied(set.prefix, "its key " + set.manifest.artifact.key_id + " is none of this store's");
     document["hmac"] = sign_json(document, *key);
   }
-  const std::string random = random_bytes(4);
-  const std::string name =
-      set.prefix + kVerifiedStem + to_string(result.level) + "-" + to_compact_utc(from_rfc3339(result.at)) +
-      "-" + to_hex({reinterpret_cast<const unsigned char*>(random.data()), random.size()}) + ".json";
+  const std::string name = set.prefix + kVerifiedStem + to_string(result.level) + "-" +
+                           to_compact_utc(from_rfc3339(result.at)) + "-" + to_hex(random_bytes(4)) + ".json";
   using ErrorHandler = nlohmann::ordered_json::error_handler_t;
   DBM_EFFECT(recording, "backup.verified");
   if (recording.must_fail()) return backup_failed("", store.describe() + ": " + name, "could not be written");
-  const auto put = put_object(store, name, document.dump(1, ' ', false, ErrorHandler::replace) + "\n");
+  auto put = put_object(store, name, document.dump(1, ' ', false, ErrorHandler::replace) + "\n");
   if (put) recording.done();
   return put;
 }

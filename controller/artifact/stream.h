@@ -15,7 +15,8 @@
 ///         23     1  zero
 ///         24     8  key id: the first 8 bytes of SHA-256 of the store's key; zero without encryption
 ///         32    40  the data key (32 random bytes) wrapped by the store's key with AES-256-KWP (RFC 5649);
-///         zero without 72     8  owner: the first 8 bytes of SHA-256 of the ledger id, as text
+///                   zero without encryption
+///         72     8  owner: the first 8 bytes of SHA-256 of the ledger id, as text
 ///
 /// A frame is 1 to 65536 bytes of content and a 16 byte tag. All frames but the last are full; the last ends
 /// with the file. Nonce of frame number i, counted from 0 (12 bytes): nonce prefix ‖ i in 4 bytes ‖ 1 for the
@@ -23,8 +24,7 @@
 ///
 /// - Protection 1: content and tag are AES-256-GCM under the data key, the 80 byte header as associated data.
 /// - Protection 0: content as it is; tag = the first 16 bytes of SHA-256(header ‖ nonce ‖ content). It finds
-/// damage, not
-///   malice.
+///   damage, not malice.
 ///
 /// So a changed, dropped, doubled or moved frame fails, and so does a cut tail: what then ends the file was
 /// not sealed as the last frame. The contents of all frames, joined, are exactly one zstd frame (RFC 8878,

@@ -14,10 +14,6 @@ constexpr std::size_t kReadBytes = 1 << 20;
 /// 16 MiB. Level 3 uses 2 MiB; a foreign stream may not make us allocate more than this.
 constexpr int kWindowLogMax = 24;
 
-std::string hex(std::string_view bytes) {
-  return to_hex({reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()});
-}
-
 /// Fills `buffer` unless the object ends first; its size is then what there was.
 Result<> read_fully(Download& download, std::string& buffer) {
   std::size_t size = 0;
@@ -163,7 +159,7 @@ Result<std::unique_ptr<ArtifactReader>> ArtifactReader::start(std::unique_ptr<Do
   Header header;
   if (const std::string trouble = Header::decode(first, header); !trouble.empty())
     return corrupt(object, trouble);
-  if (header.key_id != expected.key_id || hex(header.wrapped_key) != expected.wrapped_key)
+  if (header.key_id != expected.key_id || to_hex(header.wrapped_key) != expected.wrapped_key)
     return corrupt(object,
                    "its key is not the one its manifest names: it is another artifact under this name");
   if (header.owner_tag != owner_tag_of(owner)) return corrupt(object, "belongs to another ledger");

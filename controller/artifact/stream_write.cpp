@@ -215,8 +215,7 @@ Result<ArtifactFacts> ArtifactWriter::finish() {
   (*facts).plain_bytes = state_->plain_bytes;
   (*facts).plain_sha256 = state_->plain.finish_hex();
   (*facts).key_id = state_->header.key_id;
-  const std::string& wrapped = state_->header.wrapped_key;
-  (*facts).wrapped_key = to_hex({reinterpret_cast<const unsigned char*>(wrapped.data()), wrapped.size()});
+  (*facts).wrapped_key = to_hex(state_->header.wrapped_key);
   return facts;
 }
 

@@ -47,6 +47,10 @@ std::string to_hex(std::span<const unsigned char> bytes) {
   return text;
 }
 
+std::string to_hex(std::string_view bytes) {
+  return to_hex(std::span{reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()});
+}
+
 std::string sha256_hex(std::string_view bytes) {
   Sha256 sha;
   sha.update(bytes);
@@ -111,7 +115,7 @@ std::string format_uuid(std::string bytes, unsigned char version) {
   bytes.resize(16);
   bytes[6] = static_cast<char>((bytes[6] & 0x0f) | (version << 4));
   bytes[8] = static_cast<char>((bytes[8] & 0x3f) | 0x80);
-  std::string text = to_hex({reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()});
+  std::string text = to_hex(bytes);
   for (const std::size_t at : {20, 16, 12, 8}) text.insert(at, 1, '-');
   return text;
 }

@@ -35,6 +35,7 @@ class Sha256 {
 };
 
 std::string to_hex(std::span<const unsigned char> bytes);
+std::string to_hex(std::string_view bytes);
 std::string sha256_hex(std::string_view bytes);
 Sha256Bytes hmac_sha256(std::string_view key, std::string_view bytes);
 std::string to_base64(std::string_view bytes);

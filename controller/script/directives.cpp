@@ -20,12 +20,6 @@ struct Target {
 /// Takes the value over; returns what it must be when it is something else.
 using Take = std::optional<std::string> (*)(std::string_view value, const Target& target);
 
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && is_blank(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
-  while (!text.empty() && is_blank(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
-  return text;
-}
-
 std::optional<std::string> take_transaction(std::string_view value, const Target& target) {
   if (value != "none" && value != "script") return "must be 'none' or 'script'";
   target.script.transaction = value == "none" ? TransactionMode::None : TransactionMode::Script;

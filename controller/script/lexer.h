@@ -86,6 +86,8 @@ bool is_name_byte(unsigned char c);
 bool is_blank(unsigned char c);
 /// Compares an unquoted word with a lower-case keyword.
 bool is_word(std::string_view text, std::string_view lower);
+/// Without the blanks at both ends.
+std::string_view trim(std::string_view text);
 /// ASCII lower case.
 std::string lower(std::string_view text);
 

@@ -82,12 +82,6 @@ std::size_t end_of_arguments(std::string_view line, std::size_t at) {
   return at;
 }
 
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && is_blank(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
-  while (!text.empty() && is_blank(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
-  return text;
-}
-
 bool is_skipped(std::string_view word, std::string_view arguments) {
   if (is_one_of(word, std::begin(kSkipped), std::end(kSkipped))) return true;
   const std::string low = lower(arguments);
