@@ -34,7 +34,7 @@ class Deadline {
   Clock::time_point at_;
 };
 
-/// The world's clock and its sleep, so that tests need not wait. Safe to call from any thread.
+/// The world's clock, so that tests can set it. Safe to call from any thread.
 class WallClock {
  public:
   virtual ~WallClock() = default;
