@@ -120,7 +120,7 @@ std::string as_utf8(const std::string& text) {
 
 std::string scalar(const Json& value, std::size_t indent) {
   if (value.is_string()) {
-    const std::string text = as_utf8(value.get_ref<const std::string&>());
+    std::string text = as_utf8(value.get_ref<const std::string&>());
     if (is_plain(text)) return text;
     return indent > 0 && can_be_block(text) ? block(text, indent) : quote(text);
   }

@@ -170,7 +170,7 @@ Error duplicate(const Script& first, const Script& second) {
 }
 
 /// Rollback files find their scripts, which are sorted by now, by version and name.
-Result<> attach(std::vector<std::pair<Name, File>> downs, std::vector<Script>& scripts) {
+Result<> attach(std::vector<std::pair<Name, File>>&& downs, std::vector<Script>& scripts) {
   for (auto& [name, file] : downs) {
     const auto up = std::lower_bound(scripts.begin(), scripts.end(), name.version,
                                      [](const Script& script, const Version& version) {
