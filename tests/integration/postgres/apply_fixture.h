@@ -56,12 +56,15 @@ class ApplyTest : public DatabaseTest {
     if (!holding) return holding.error();
     holding_ = std::move(*holding);
     context().batch = runs_;
+    const auto use = holding_->use_work();
     auto settled = postgres::settle(context(), Deadline::after(std::chrono::seconds{30}), {});
     if (!settled) return settled.error();
     settled_ = settled->lines;
     return {};
   }
   void end() { holding_.reset(); }
+  /// Whoever gives its session something to do that takes time holds use_work(), as Run does: else the thread
+  /// that keeps the session alive meets them there.
   postgres::RunContext& context() { return holding_->context(); }
 
   /// What a plan of these scripts is; those the ledger has as applied are left out, as make_plan would.
@@ -87,6 +90,7 @@ class ApplyTest : public DatabaseTest {
                       const std::stop_token& stop = {}) {
     applied_.clear();
     progress_.clear();
+    const auto use = holding_->use_work();
     return postgres::apply_pending(
         context(), plan, deadline, stop,
         [this](const migration::Progress& told) {
