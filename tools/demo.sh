@@ -15,7 +15,7 @@ else
   bold='' dim='' green='' plain=''
 fi
 
-heading() { printf '\n%s── %s %s\n' "$bold" "$*" "$plain"; }
+heading() { printf '\n%s── %s%s\n' "$bold" "$*" "$plain"; }
 say() { printf '%s\n' "$*"; }
 fail() {
   printf 'demo: %s\n' "$*" >&2

@@ -168,7 +168,7 @@ void add_apply(CLI::App& root, Options& to) {
       add_object_verb(root, to, {"apply", "Take each database where its manifest says", kApplyHelp});
   app->add_flag("--take-over", to.take_over,
                 "Accept another owner of the ledger, or a database whose identity changed");
-  app->add_flag("-q,--quiet", to.quiet, "No progress on standard error");
+  app->add_flag("-q,--quiet", to.quiet, "No progress on standard error, each error in one line");
 }
 
 void add_resolve(CLI::App& root, Options& to) {

@@ -7,11 +7,11 @@
 namespace dbm::cli {
 namespace {
 
-/// "Apply      0003_tickets.sql  statement 3 of 9": what both forms of a line say.
+/// "Apply     0003_tickets.sql  statement 3 of 9": what both forms of a line say.
 std::string describe(const migration::Progress& progress) {
   std::string text(to_string(progress.phase));
-  text.resize(std::max<std::size_t>(text.size(), 9), ' ');
-  if (!progress.script.empty()) text += " " + progress.script;
+  text.resize(std::max<std::size_t>(text.size(), 8), ' ');
+  if (!progress.script.empty()) text += "  " + progress.script;
   if (progress.of > 1)
     text += "  " + std::to_string(progress.statement) + " of " + std::to_string(progress.of);
   if (progress.percent > 0) text += "  " + std::to_string(progress.percent) + " %";
@@ -32,7 +32,9 @@ void ProgressPrinter::show(const migration::Progress& progress) {
     const std::string phase(to_string(progress.phase));
     const bool new_step =
         phase != shown.phase || progress.script != shown.script || !progress.message.empty();
-    if (!terminal_ && !new_step) return;
+    // That a script is through is said when it is applied, not when its last statement is.
+    const bool through = progress.percent == 100 && progress.message.empty();
+    if (!terminal_ && (!new_step || through)) return;
     if (terminal_) {
       // A new phase starts a new line, so that the last state of each stays to be read.
       const bool keep = shown.line_open && phase != shown.phase;

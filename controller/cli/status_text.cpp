@@ -67,7 +67,12 @@ std::string describe_failure(const migration::FailureStatus& failure) {
   std::string text = failure.reason + (failure.phase.empty() ? "" : " in " + failure.phase);
   if (!where.empty()) text += " at " + where;
   if (!failure.sqlstate.empty()) text += " (SQLSTATE " + failure.sqlstate + ")";
-  text += "\n              " + failure.message;
+  // What stands in this line already is not said again in the next.
+  std::string message = failure.message;
+  if (!where.empty() && message.starts_with(where + ": ")) message.erase(0, where.size() + 2);
+  const std::string code = " (" + failure.sqlstate + ")";
+  if (!failure.sqlstate.empty() && message.ends_with(code)) message.resize(message.size() - code.size());
+  text += "\n              " + message;
   return failure.remedy.empty() ? text : text + "\n              " + failure.remedy;
 }
 
@@ -97,7 +102,8 @@ std::string describe(const kubernetes::Object& object, const Status& status) {
   std::string text = summarize(object, status);
   add_line(text, "version", describe_version(status));
   if (status.database) add_line(text, "database", describe_database(*status.database));
-  if (status.plan) add_line(text, "plan", describe_plan(*status.plan));
+  if (status.plan)
+    add_line(text, status.pending_count > 0 ? "plan" : "last plan", describe_plan(*status.plan));
   if (status.backup) add_line(text, "backup", describe_backup(*status.backup));
   if (status.dry_run) add_line(text, "dry run", describe_dry_run(*status.dry_run));
   if (status.checks) add_line(text, "checks", describe_checks(*status.checks));

@@ -51,6 +51,7 @@ struct HistoryRow {
   std::int64_t statements = 0, statements_done = 0;
   /// SHA-256 of the text of each statement in effect, in order, where the script stopped half-way.
   std::vector<std::string> done_hashes;
+  std::string failed_with;  ///< SQLSTATE of an attempt that failed
 };
 
 /// The newest run's row: the evidence a status is rebuilt from.
@@ -65,6 +66,7 @@ struct RunRow {
   std::optional<FailureStatus> failure;
   std::string started, finished;  ///< RFC 3339, database time
   bool validated = false;         ///< phase Validate came to its end
+  std::optional<PlanStatus> plan;  ///< what was pending when it began
 };
 
 /// What a person says of a version.

@@ -158,6 +158,7 @@ Outcome run_backup(const Facts& facts, Run& run, const std::stop_token& stop) {
   if (const auto fresh = fresh_backup(facts, run)) {
     if (!facts.database->last_run->backup)
       if (const auto recorded = run.session().record_backup(*fresh); !recorded) return recorded.error();
+    run.say(PhaseName::Backup, "taken before, and still good: " + fresh->id);
     return Evidence{"backup", fresh->id};
   }
   if (const auto possible = check_backup_possible(facts, run.surroundings(), run.database_bytes); !possible)

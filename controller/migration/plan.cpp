@@ -6,6 +6,7 @@
 
 #include "base/digest.h"
 #include "migration/plan_rules.h"
+#include "script/appended.h"
 
 namespace dbm::migration {
 namespace {
@@ -153,6 +154,9 @@ class Planner {
       return Error{ErrorKind::Terminal, "OutOfOrder",
                    script.forward.name + " is new, but older than " + newest_->version + ", which is applied"}
           .with_remedy("give it a version after " + newest_->version);
+    if (line.row != nullptr && must_run_outside(*line.row, analysis))
+      if (auto outside = script::analyse_refused_inside(script); outside && !outside->in_transaction)
+        analysis = *std::move(outside);
     PendingScript pending{script, std::move(analysis), "new", 0};
     if (line.row != nullptr) {
       explain(*line.row, pending);
@@ -170,12 +174,26 @@ class Planner {
     }
     const std::string what = file + " was changed after it was applied: the ledger has " +
                              line.row->checksum + ", the source " + line.script->checksum;
-    if (migration_.spec.changed_script == ChangedScript::Refuse)
-      return changed(what, "ChecksumDiffers")
-          .with_position({file, 0, 0})
-          .with_remedy("undo the change and write a new script instead, or set changedScript: Warn");
+    if (migration_.spec.changed_script == ChangedScript::Refuse) return refuse_changed(line, analysis, what);
     plan_.warnings.push_back(file + ": DBM712 changed after it was applied; it does not run again");
     return {};
+  }
+
+  /// The ledger keeps checksums, not texts: where the change is can be told of what was added at the end
+  /// only.
+  static Error refuse_changed(const Line& line, const script::Analysis& analysis, const std::string& what) {
+    const HistoryRow& row = *line.row;
+    Error error = changed(what, "ChecksumDiffers").with_position({line.script->forward.name, 0, 0});
+    const auto before = static_cast<std::uint64_t>(row.statements);
+    if (const auto added = script::appended_at(line.script->forward, before, row.normalised)) {
+      error.message += "; new is all from statement " + std::to_string(before + 1) + " on";
+      return error.with_position(*added).with_remedy(
+          "move what was added into a new script, or set changedScript: Warn");
+    }
+    if (before != analysis.statements)
+      error.message += "; it had " + std::to_string(before) + (before == 1 ? " statement" : " statements") +
+                       ", now " + std::to_string(analysis.statements);
+    return error.with_remedy("undo the change and write a new script instead, or set changedScript: Warn");
   }
 
   static void explain(const HistoryRow& row, PendingScript& pending) {

@@ -59,11 +59,20 @@ std::vector<Result<script::Analysis>> analyse_all(const std::vector<const script
   return answers;
 }
 
+bool must_run_outside(const HistoryRow& row, const script::Analysis& analysis) {
+  // Only a script that runs statement by statement has a running row, or some of its statements in effect.
+  const bool refused = row.status == "failed" && (row.failed_with == "25001" || row.statements_done > 0);
+  return analysis.in_transaction && analysis.normalised == row.normalised &&
+         (refused || row.status == "running");
+}
+
 Result<> check_begun(const PendingScript& pending, const HistoryRow& row) {
   const auto& done = row.done_hashes;
   if (done.empty()) return {};
   const std::string& file = pending.script.forward.name;
-  const std::string share = "its first " + std::to_string(done.size()) + " statements are in effect";
+  const bool one = done.size() == 1;
+  const std::string share = one ? "its first statement is in effect"
+                                : "its first " + std::to_string(done.size()) + " statements are in effect";
   const std::string by_hand = "`dbm resolve " + row.version + "=applied` once the rest is in effect too";
   if (pending.analysis.in_transaction)
     return Error{ErrorKind::Terminal, "ChangedScript",
@@ -87,8 +96,8 @@ Result<> check_begun(const PendingScript& pending, const HistoryRow& row) {
     return Error{ErrorKind::Terminal, "ChangedScript",
                  file + ": " + share + ", and statement " + std::to_string(i + 1) + now, "ChecksumDiffers"}
         .with_position(*next == nullptr ? Position{file, 0, 0} : (*next)->at)
-        .with_remedy("put the first " + std::to_string(done.size()) + " statements back as they were, or " +
-                     by_hand);
+        .with_remedy("put the first " + (one ? "statement" : std::to_string(done.size()) + " statements") +
+                     " back as " + (one ? "it was" : "they were") + ", or " + by_hand);
   }
   return {};
 }

@@ -19,6 +19,9 @@ std::vector<Result<script::Analysis>> analyse_all(const std::vector<const script
 /// CannotBeInTransaction.
 Result<> check_plan(const Spec& spec, const Inspection& database, const RowIndex& rows, const Plan& plan);
 
+/// The server has refused this very script in a transaction (25001), or it has begun without one.
+bool must_run_outside(const HistoryRow& row, const script::Analysis& analysis);
+
 /// A script of which some statements are in effect goes on after them, so they must be what they were, and it
 /// must still run outside a transaction: else Terminal/ChangedScript.
 Result<> check_begun(const PendingScript& pending, const HistoryRow& row);

@@ -48,6 +48,7 @@ void keep_previous(const Status& previous, Status& status) {
   status.backup = previous.backup;
   status.dry_run = previous.dry_run;
   status.checks = previous.checks;
+  status.plan = previous.plan;
 }
 
 /// Where there is no plan: scripts the ledger has no settled row of.
@@ -66,6 +67,11 @@ void add_plan(const Facts& facts, Status& status) {
   if (facts.plan == nullptr) return;
   const Plan& plan = *facts.plan;
   status.pending_count = static_cast<std::int64_t>(plan.pending.size());
+  // The conditions speak of the last run: with nothing pending its plan is the one they are about.
+  if (const RunRow* run = facts.last_run(); plan.empty() && run != nullptr && run->plan) {
+    status.plan = run->plan;
+    return;
+  }
   status.plan =
       PlanStatus{plan.digest, std::string(script::risk_of(plan.effects)), script::effect_names(plan.effects),
                  static_cast<int>(plan.pending.size()), plan.statements};

@@ -63,7 +63,7 @@ constexpr std::array kPlan{
           .most = 8,
           .item = &kEffect,
           .is_set = true},
-    count("scripts", "Scripts that are pending."),
+    count("scripts", "Scripts in it."),
     count("statements", "Statements in them."),
 };
 constexpr std::array kProgress{
@@ -151,7 +151,10 @@ constexpr std::array kStatus{
     count("appliedCount", "Scripts applied, baseline included."),
     count("pendingCount", "Scripts that are pending."),
     text("sourceDigest", "Digest of all scripts.", 80),
-    Field{.name = "plan", .type = Type::Object, .docs = "What is pending.", .members = kPlan},
+    Field{.name = "plan",
+          .type = Type::Object,
+          .docs = "What is pending; with nothing pending, what was when the last run began.",
+          .members = kPlan},
     Field{.name = "progress", .type = Type::Object, .docs = "Only while a phase runs.", .members = kProgress},
     Field{.name = "backup", .type = Type::Object, .docs = "The backup of the last run.", .members = kBackup},
     Field{

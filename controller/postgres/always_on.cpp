@@ -55,8 +55,13 @@ CheckResult unvalidated_constraints(const SchemaSnapshot& now, const CheckBaseli
 }
 
 CheckResult schema_difference(const SchemaSnapshot& now, const CheckBaseline& baseline,
-                              const PlanWords& words) {
+                              const PlanWords& words, const RehearsedChange* rehearsed) {
   const auto outcome = refuse_lost_objects(baseline.schema, now, words.losses, {});
+  if (outcome && rehearsed != nullptr) {
+    const std::string other = difference(*rehearsed, change_between(baseline.schema, now));
+    if (!other.empty())
+      return {"schemaDiff", kAfter, "Warned", "otherwise than in the dry run, the schema " + other};
+  }
   if (outcome) return {"schemaDiff", kAfter, "Passed", "nothing was lost that no statement names"};
   std::string message = outcome.error().message;
   const std::string_view would = "would lose";
@@ -96,10 +101,10 @@ std::string behind_query(const Rows& sequences, int begin, int end) {
 }  // namespace
 
 std::vector<CheckResult> judge_schema(const SchemaSnapshot& now, const CheckBaseline* baseline,
-                                      const PlanWords& words) {
+                                      const PlanWords& words, const RehearsedChange* rehearsed) {
   std::vector<CheckResult> results{invalid_indexes(now, baseline),
                                    unvalidated_constraints(now, baseline, words.says_not_valid)};
-  if (baseline != nullptr) results.push_back(schema_difference(now, *baseline, words));
+  if (baseline != nullptr) results.push_back(schema_difference(now, *baseline, words, rehearsed));
   return results;
 }
 

@@ -13,9 +13,11 @@
 
 namespace dbm::postgres {
 
-/// What catalogs alone can answer, from the snapshots. Pure.
+/// What catalogs alone can answer, from the snapshots. A change that differs from the rehearsal's is Warned.
+/// `rehearsed` may be null. Pure.
 std::vector<migration::CheckResult> judge_schema(const SchemaSnapshot& now, const CheckBaseline* baseline,
-                                                 const PlanWords& words);
+                                                 const PlanWords& words,
+                                                 const RehearsedChange* rehearsed = nullptr);
 
 /// last_value >= max(column) for every owned, ascending sequence whose column is indexed or whose table is
 /// small; 1 s for all. The steps, within a transaction, and what follows from the answer of the last one;

@@ -42,7 +42,10 @@ Result<> after_error(Execution& execution, const PendingScript& script, const Er
   const bool to_wait = is_lock_timeout(error);
   if (to_wait || error.kind == ErrorKind::Terminal) (void)retake_run_lock(execution.run);
   if (to_wait) return wait_for_lock(execution, script);
-  if (error.kind != ErrorKind::Terminal || error.reason == "ManualInterventionRequired") return error;
+  // That the server refused it in a transaction is what the next plan is made from.
+  const bool refused_inside = error.cause == "PlanOutdated" && error.sqlstate == "25001";
+  if ((error.kind != ErrorKind::Terminal && !refused_inside) || error.reason == "ManualInterventionRequired")
+    return error;
   if (auto recorded = record_failure(execution, script, error); !recorded) return recorded;
   return error;
 }

@@ -138,8 +138,9 @@ class Chain {
     for (const char* sql : {kDisarmRole, kDisarmPath}) {
       if (sent) sent = send(Step::Setting, at, sql);
     }
-    // The row is closed before the server has told how many rows there were.
-    if (sent) sent = send(Step::Leave, at, leave_sql(run.fence, script.script.version.key, std::nullopt));
+    // The row is closed before the server has told how many rows there were, if there can be any.
+    const auto rows = script.analysis.counts_rows ? std::nullopt : std::optional<std::int64_t>(0);
+    if (sent) sent = send(Step::Leave, at, leave_sql(run.fence, script.script.version.key, rows));
     if (sent) sent = send(Step::Commit, at, "COMMIT");
     return sent;
   }

@@ -12,6 +12,7 @@
 #include "migration/object.h"
 #include "migration/plan.h"
 #include "postgres/catalog.h"
+#include "postgres/schema_change.h"
 #include "postgres/session.h"
 
 namespace dbm::postgres {
@@ -32,6 +33,7 @@ struct CheckRequest {
   const migration::Spec* spec = nullptr;
   const migration::Plan* plan = nullptr;  ///< null: none pending
   const CheckBaseline* baseline = nullptr;
+  const RehearsedChange* rehearsed = nullptr;  ///< null: nothing to hold the schema's change against
   std::chrono::milliseconds timeout{60'000};  ///< of one check at Before and After
   LookSessions* looks = nullptr;
 };

@@ -4,15 +4,31 @@
 namespace dbm::postgres {
 namespace {
 
+/// Nothing has happened: where our own reading of the script leaves it open, the plan is made anew, statement
+/// by statement. A function, or a script that insists on one transaction, is its author's to change.
+Error refused_inside(const ServerError& report, const migration::PendingScript& script, Error error) {
+  const auto outside = script::analyse_refused_inside(script.script);
+  const bool by_the_server = report.source_file == "xact.c";  // a script may RAISE what it likes
+  if (script.analysis.in_transaction && by_the_server && outside && !outside->in_transaction) {
+    error.kind = ErrorKind::Transient;
+    error.reason = "ProgressingWithRetry";
+    error.cause = "PlanOutdated";
+    error.message =
+        "the server does not run this in a transaction (25001): the plan is made anew, statement by "
+        "statement";
+    return error;
+  }
+  return error.with_remedy(
+      "this statement cannot run inside a transaction: put `-- dbm:transaction none` on the script's first "
+      "line");
+}
+
 Error explain_statement(const StepFailure& failure, const migration::PendingScript& script, Error error) {
   // A script may RAISE what it likes: only at our own steps does class MG mean what we mean by it.
   if (error.sqlstate.starts_with("MG"))
     error.message = "the script's own code raised an error (" + error.sqlstate + ")";
   error.at = locate(script, failure.where.statement, failure.report.position);
-  if (error.sqlstate == "25001")
-    error.remedy =
-        "this statement cannot run inside a transaction: put `-- dbm:transaction none` on the script's first "
-        "line";
+  if (error.sqlstate == "25001") return refused_inside(failure.report, script, std::move(error));
   if (error.sqlstate == "55P04")
     error.remedy =
         "use the new label in a later script: it can be used only after the transaction that adds it";

@@ -17,7 +17,8 @@ std::string rows_sql(const std::string& schema) {
          "statements, statements_done, CASE WHEN status IN ('failed', 'running') AND statements_done > 0 "
          "THEN "
          "(SELECT string_agg(s.hash, ',' ORDER BY s.index) FROM " +
-         quote_ident(schema) + ".statement s WHERE s.history_id = h.id AND s.outcome = 'done') END FROM " +
+         quote_ident(schema) + ".statement s WHERE s.history_id = h.id AND s.outcome = 'done') END, CASE WHEN status = 'failed' THEN "
+         "error_sqlstate END FROM " +
          quote_ident(schema) + ".history h ORDER BY id";
 }
 
@@ -56,7 +57,8 @@ HistoryRow read_row(const Rows& rows, int row) {
           text(6),
           rows.number(row, 7),
           rows.number(row, 8),
-          split(rows.text(row, 9))};
+          split(rows.text(row, 9)),
+          std::string{rows.text(row, 10)}};
 }
 
 /// The deciding row per version key; rows come oldest first.

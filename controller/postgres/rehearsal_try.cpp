@@ -8,6 +8,7 @@
 #include "postgres/execution.h"
 #include "postgres/lost_objects.h"
 #include "postgres/rehearsal_queries.h"
+#include "postgres/rehearsal_scan.h"
 #include "postgres/script_position.h"
 #include "postgres/statement_limits.h"
 #include "postgres/transaction.h"
@@ -40,6 +41,11 @@ class RehearsalPatience final : public Patience {
   const std::stop_token& stop_;
 };
 
+/// Whether somebody who reads or writes rows may have to wait for it.
+bool keeps_from_rows(std::string_view mode) {
+  return mode != "AccessShareLock" && mode != "ShareUpdateExclusiveLock";
+}
+
 std::string too_long(const RunContext& run) {
   return "locks would be held longer than maxBlocking " + format_duration(run.spec->dry_run.max_blocking);
 }
@@ -67,6 +73,9 @@ Result<> RehearsalTry::begin() {
   effect.done();
   const Rows& files = begun.rows.back();
   for (int row = 0; row < files.size(); ++row) files_[std::string(files.text(row, 0))] = files.text(row, 1);
+  auto before = take_snapshot(*run_.work, run_.fence.schema, deadline_, stop_);
+  if (!before) return before.error();
+  before_ = std::move(*before);
   return {};
 }
 
@@ -76,11 +85,24 @@ TryOutcome RehearsalTry::run(std::size_t end, const migration::ProgressSink& pro
     if (stop_.stop_requested()) return failed(index, stopped());
     if (progress)
       progress({migration::PhaseName::DryRun, file_of(plan_.pending[index]), "rehearsing",
-                static_cast<std::int64_t>(index), static_cast<std::int64_t>(end)});
+                static_cast<std::int64_t>(index + 1), static_cast<std::int64_t>(end)});
     auto outcome = script(index);
     if (outcome.kind != Kind::Done) return outcome;
   }
+  look_at_schema();
   return {};
+}
+
+/// What the apply will be held against. Where it would take too long it is not: that is no fault of the
+/// scripts.
+void RehearsalTry::look_at_schema() {
+  const auto left = time_left();
+  if (left.count() == 0) return;
+  const auto limited =
+      run_.work->exec("SET LOCAL statement_timeout = " + server_millis(left), deadline_, stop_);
+  if (!limited) return;
+  if (const auto after = take_snapshot(*run_.work, run_.fence.schema, deadline_, stop_))
+    change = change_between(before_, *after);
 }
 
 TryOutcome RehearsalTry::failed(std::size_t index, Error error) const {
@@ -132,6 +154,11 @@ TryOutcome RehearsalTry::statements_of(std::size_t index, std::vector<std::strin
     if (*next == nullptr) return {};
     const script::Statement& statement = **next;
     if (time_left().count() == 0) return {Kind::Stopped, index, too_long(run_), {}};
+    if (blocking_since_) {
+      const auto scan = long_scan(*run_.work, statement.text, deadline_, stop_);
+      if (!scan) return failed(index, scan.error());
+      if (!scan->empty()) return {Kind::Stopped, index, *scan, {}};
+    }
     migration::RehearsedStatement entry{file_of(pending), statement.index, statement.at, ""};
     entry.kind = statement.text.substr(0, statement.text.find_first_of(" \t\r\n("));
     if (pending.analysis.may_lose_objects)
@@ -254,7 +281,7 @@ Result<> RehearsalTry::look_at_locks(migration::RehearsedStatement& entry, Clock
     if (before == files_.end()) continue;  // made here: nobody else can see it, let alone wait for it
     const std::string mode(locks->text(row, 0)), name(locks->text(row, 1));
     if (seen_locks_.insert(mode + " " + oid).second) entry.locks.push_back(mode + " " + name);
-    if (mode != "AccessShareLock" && !blocking_since_) blocking_since_ = began;
+    if (keeps_from_rows(mode) && !blocking_since_) blocking_since_ = began;
     if (before->second == locks->text(row, 3)) continue;
     before->second = locks->text(row, 3);
     if (std::ranges::find(entry.rewrites, name) == entry.rewrites.end()) entry.rewrites.push_back(name);

@@ -12,6 +12,7 @@
 #include "migration/plan.h"
 #include "postgres/pipeline.h"
 #include "postgres/run_context.h"
+#include "postgres/schema_change.h"
 #include "postgres/sqlstate.h"
 #include "script/statements.h"
 
@@ -46,7 +47,10 @@ class RehearsalTry {
   Result<> roll_back();
 
   std::vector<migration::RehearsedStatement> statements;  ///< at most 1,000
-  std::int64_t blocking_millis = 0;  ///< how long locks that block others were held; set by roll_back()
+  /// How long locks were held that keep others from reading or writing rows; set by roll_back().
+  std::int64_t blocking_millis = 0;
+  std::optional<SchemaChange>
+      change;  ///< what all of it did to the schema; none where that was not looked at
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -57,6 +61,7 @@ class RehearsalTry {
   };
 
   Result<> begin();
+  void look_at_schema();
   TryOutcome script(std::size_t index);
   TryOutcome statements_of(std::size_t index, std::vector<std::string>& named);
   TryOutcome finish_script(std::size_t index);
@@ -74,6 +79,7 @@ class RehearsalTry {
   const std::stop_token& stop_;
   std::map<std::string, std::string> files_;  ///< oid → file node of every user relation, before
   std::set<std::string> seen_locks_;
+  SchemaSnapshot before_;
   std::optional<Clock::time_point> blocking_since_;
   std::int64_t looks_ = 0;
   bool open_ = false;

@@ -21,7 +21,9 @@ std::string obstacle(const migration::PendingScript& pending, DryRunMode mode) {
   if (!analysis.in_transaction) return "it cannot run in a transaction";
   if ((analysis.effects & script::kExternal) != 0)
     return "it has effects outside the database that a rollback does not undo";
-  if (mode == DryRunMode::Auto && !analysis.brief_locks) return "its locks are not predicted to be brief";
+  if (mode == DryRunMode::Auto && !analysis.rehearsable_locks)
+    return "it may block others for long: it scans, builds or rewrites under a lock that keeps them from "
+           "writing";
   return "";
 }
 
@@ -79,6 +81,7 @@ class Rehearsing {
       if (!undone && (outcome.kind != Kind::Failed || undone.error().kind == ErrorKind::Cancelled))
         return undone.error();
       rehearsal.statements = std::move(attempt.statements);
+      change_ = std::move(attempt.change);
       rehearsal.summary.longest_blocking_millis =
           std::max(rehearsal.summary.longest_blocking_millis, attempt.blocking_millis);
       if (outcome.kind != Kind::LockTimeout) return outcome;
@@ -89,6 +92,9 @@ class Rehearsing {
     }
   }
 
+  /// What the last try did to the schema.
+  [[nodiscard]] const std::optional<SchemaChange>& change() const { return change_; }
+
  private:
   RunContext& run_;
   const migration::Plan& plan_;
@@ -96,7 +102,19 @@ class Rehearsing {
   const std::stop_token& stop_;
   const migration::ProgressSink& progress_;
   LockSchedule schedule_;
+  std::optional<SchemaChange> change_;
 };
+
+/// For the comparison after the run: what of it the scripts from `end` on may change again.
+RehearsedChange to_compare(SchemaChange change, const migration::Plan& plan, std::size_t end) {
+  RehearsedChange rehearsed{std::move(change), end == plan.pending.size(), false};
+  for (std::size_t index = end; index < plan.pending.size(); ++index) {
+    const script::Analysis& rest = plan.pending[index].analysis;
+    rehearsed.rest_loses =
+        rehearsed.rest_loses || rest.may_lose_objects || (rest.effects & script::kUnknown) != 0;
+  }
+  return rehearsed;
+}
 
 }  // namespace
 
@@ -124,6 +142,8 @@ Result<migration::Rehearsal> rehearse(RunContext& run, const migration::Plan& pl
   if (outcome->kind == Kind::Failed) return *outcome->error;
   if (outcome->kind == Kind::Stopped && mode == DryRunMode::Rehearse)
     return insisted(plan, outcome->script, outcome->why);
+  if (outcome->kind == Kind::Done && rehearsing.change())
+    run.rehearsed = to_compare(*rehearsing.change(), plan, end);
   if (outcome->kind == Kind::Stopped)
     leave_out(rehearsal, plan, outcome->script, outcome->why);
   else

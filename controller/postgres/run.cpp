@@ -84,7 +84,7 @@ Result<> PostgresRun::open(const migration::Plan& plan) {
   if (answer.error) return at_own_step(*answer.error).during("open the run");
   opening.done();
   row_ = read_run_row(answer.rows.back(), 0);
-  untouched_ = answer.rows.back().boolean(0, 15);
+  untouched_ = answer.rows.back().boolean(0, kRunColumns);
   if (row_.checks) {
     migration::ChecksStatus earlier;
     for (const auto& result : row_.checks->results)
@@ -141,6 +141,7 @@ CheckRequest PostgresRun::check_request(const migration::Plan& plan) {
           .spec = holding_->request().spec,
           .plan = &plan,
           .baseline = baseline_ ? &*baseline_ : nullptr,
+          .rehearsed = context().rehearsed ? &*context().rehearsed : nullptr,
           .looks = &looks_};
 }
 

@@ -3,12 +3,14 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "migration/engine.h"
 #include "postgres/ledger.h"
+#include "postgres/schema_change.h"
 #include "postgres/session.h"
 
 namespace dbm::postgres {
@@ -29,6 +31,7 @@ struct RunContext {
   std::string plan_digest, backup_id;  ///< of the run's row, for the history
   const CheckBaseline* baseline =
       nullptr;        ///< the database before this run touched it; null when it goes on after a crash
+  std::optional<RehearsedChange> rehearsed;  ///< what its rehearsal did to the schema; none after a crash
   std::string login;  ///< the role the server took us for
   /// Must follow each reset (RESET ALL …) on `work`; empty unless a session pooler refused `options`.
   std::string after_reset;

@@ -55,6 +55,18 @@ migration::ChecksStatus read_checks(const ordered_json& json) {
   return checks;
 }
 
+std::optional<migration::PlanStatus> read_plan(const ordered_json& json, const std::string& digest) {
+  migration::PlanStatus plan{digest, text_of(json, "risk")};
+  if (plan.risk.empty()) return std::nullopt;  // written by an older dbm
+  const auto effects = json.find("effects");
+  if (effects != json.end() && effects->is_array())
+    for (const auto& effect : *effects)
+      if (effect.is_string()) plan.effects.push_back(effect.get<std::string>());
+  plan.scripts = static_cast<int>(number_of(json, "scripts"));
+  plan.statements = number_of(json, "statements");
+  return plan;
+}
+
 migration::FailureStatus read_failure(const ordered_json& json) {
   migration::FailureStatus failure;
   failure.phase = text_of(json, "phase");
@@ -121,6 +133,8 @@ std::string plan_json(const migration::Plan& plan) {
   }
   return dump({{"scripts", plan.pending.size()},
                {"statements", plan.statements},
+               {"risk", script::risk_of(plan.effects)},
+               {"effects", script::effect_names(plan.effects)},
                {"baseline", plan.baseline.size()},
                {"pending", std::move(scripts)}});
 }
@@ -132,7 +146,7 @@ std::string run_columns() {
   return "r.run, r.batch, r.epoch, r.generation, r.spec_digest, r.source_digest, r.plan_digest, r.backup, "
          "r.dry_run, r.checks, "
          "r.outcome, r.failure, r.validated, " +
-         time("r.started") + ", " + time("r.finished");
+         time("r.started") + ", " + time("r.finished") + ", r.plan - 'pending'";
 }
 
 migration::RunRow read_run_row(const Rows& rows, int row) {
@@ -153,6 +167,7 @@ migration::RunRow read_run_row(const Rows& rows, int row) {
   run.validated = rows.boolean(row, 12);
   run.started = text(13);
   run.finished = text(14);
+  if (!rows.is_null(row, 15)) run.plan = read_plan(parse(rows.text(row, 15)), run.plan_digest);
   return run;
 }
 

@@ -17,8 +17,9 @@ std::string failure_json(const Error& error);
 /// Names and numbers of the plan, for people who read `run`.
 std::string plan_json(const migration::Plan& plan);
 
-/// The columns read_run_row expects, of `run r`.
+/// The columns read_run_row expects, of `run r`, and how many they are.
 std::string run_columns();
+inline constexpr int kRunColumns = 16;
 migration::RunRow read_run_row(const Rows& rows, int row);
 
 }  // namespace dbm::postgres

@@ -54,8 +54,9 @@ std::string created_table(std::string_view text) {
 class Pass {
  public:
   /// `name_all`: keep every statement, for a script that runs statement by statement.
-  Pass(const Text& text, bool has_way_back, bool name_all)
-      : text_(text), has_way_back_(has_way_back), name_all_(name_all) {}
+  /// `refused_inside`: the server has refused one of its statements in a transaction.
+  Pass(const Text& text, bool has_way_back, bool name_all, bool refused_inside = false)
+      : text_(text), has_way_back_(has_way_back), name_all_(name_all), refused_inside_(refused_inside) {}
 
   Result<Analysis> run() {
     auto splitter = Splitter::open(text_, &normal_);
@@ -86,6 +87,7 @@ class Pass {
   const Text& text_;
   bool has_way_back_;
   bool name_all_;
+  bool refused_inside_;
   NormalForm normal_;
   Analysis result_;
   bool first_ = true;
@@ -170,6 +172,15 @@ void Pass::soften(StatementClass& what) const {
     what.lock = LockClass::Brief;
 }
 
+/// What the text leaves open about a statement, once it is known that one of them cannot be in a transaction.
+StatementClass outside_if_unsure(StatementClass what) {
+  const bool partitioned = what.kind == "REINDEX" || what.kind == "CLUSTER";
+  if (what.scope != Scope::Transaction || (!partitioned && what.syntax_error.empty())) return what;
+  what.scope = Scope::OutsideOnly;
+  what.probe = partitioned ? ProbeKind::Repeatable : ProbeKind::Unknown;
+  return what;
+}
+
 Result<> Pass::refuse(const Piece& piece, const StatementClass& what) const {
   if (what.scope == Scope::TransactionControl)
     return control(piece.at, what.kind + " would end or unlock the transaction that keeps this script safe",
@@ -193,7 +204,8 @@ Result<> Pass::take(const Piece& piece, const Summary& summary) {
   const auto wrap = take_wrap(piece, summary);
   if (!wrap) return wrap.error();
   if (*wrap) return {};
-  const StatementClass& what = class_of(piece, summary);
+  const StatementClass& text_says = class_of(piece, summary);
+  const StatementClass& what = refused_inside_ ? current_ = outside_if_unsure(text_says) : text_says;
   if (const auto refused = refuse(piece, what); !refused) return refused.error();
   add(piece, what);
   ++result_.statements;
@@ -206,6 +218,12 @@ void Pass::add(const Piece& piece, const StatementClass& what) {
   result_.may_lose_objects = result_.may_lose_objects || what.may_lose_objects;
   result_.brief_locks =
       result_.brief_locks && (what.lock == LockClass::None || what.lock == LockClass::Brief);
+  result_.rehearsable_locks =
+      result_.rehearsable_locks && (what.lock == LockClass::None || what.lock == LockClass::Brief ||
+                                    what.lock == LockClass::ShareUpdateExclusive);
+  result_.counts_rows = result_.counts_rows || what.writes_rows || what.opaque || piece.rows_follow ||
+                        !what.syntax_error.empty() || what.kind.starts_with("SELECT") ||
+                        what.kind == "CREATE TABLE AS";
   result_.lock = heavier(result_.lock, what.lock);
   result_.effects |= what.effects;
   const bool changes_rows = what.writes_rows && (what.effects & kBlocking) != 0;
@@ -284,6 +302,10 @@ Result<Analysis> analyse(const Script& script) {
   if (analysis && !analysis->in_transaction && analysis->named.size() < analysis->statements)
     return Pass(script.forward, has_way_back, true).run();
   return analysis;
+}
+
+Result<Analysis> analyse_refused_inside(const Script& script) {
+  return Pass(script.forward, script.rollback.has_value(), true, true).run();
 }
 
 }  // namespace dbm::script

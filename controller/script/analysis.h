@@ -49,6 +49,9 @@ struct Analysis {
   bool chainable =
       true;  ///< No COPY, no reply needed, small, brief locks, no session change: may go in a chain.
   bool brief_locks = true;  ///< Every statement's lock class is None or Brief.
+  /// Every one is None, Brief or ShareUpdateExclusive, which keeps nobody from reading and writing rows.
+  bool rehearsable_locks = true;
+  bool counts_rows = false;  ///< A statement of it may change rows, so that the server's count is wanted.
   unsigned effects = kNoEffect;
   LockClass lock = LockClass::None;   ///< The heaviest.
   std::vector<NamedStatement> named;  ///< Those that are not plain rows or plain DDL: at most 1,000; all that
@@ -66,5 +69,11 @@ bool server_matches(std::string_view rule, int server_version_num);
 /// name), DBM codes as notices. A syntax error of grammar 15 is a notice (DBM717) and the effect Unknown: the
 /// server judges.
 Result<Analysis> analyse(const Script& script);
+
+/// The same once the server has refused to run a statement of it in a transaction (25001), though nothing in
+/// its text says so: REINDEX or CLUSTER of what turned out to be partitioned, a statement newer than our
+/// grammar. Those run outside then, and the script statement by statement. Still `in_transaction` where there
+/// is none of them, or where the script insists on one transaction.
+Result<Analysis> analyse_refused_inside(const Script& script);
 
 }  // namespace dbm::script

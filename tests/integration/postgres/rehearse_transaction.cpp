@@ -187,5 +187,63 @@ TEST_F(Rehearse, AScriptsSettingsDoNotReachTheNext) {
   EXPECT_EQ(outcome->summary.rehearsed, 2);
 }
 
+// Their lock keeps nobody from reading and writing.
+TEST_F(Rehearse, RehearsesWhatOnlyOtherDefinitionsWaitFor) {
+  as_login("CREATE TABLE venues (id int PRIMARY KEY); CREATE TABLE orders (id int, venue int)");
+
+  const auto outcome = rehearse(
+      {{"0001_key.sql",
+        "ALTER TABLE orders ADD CONSTRAINT orders_venue FOREIGN KEY (venue) REFERENCES venues NOT VALID;"},
+       {"0002_validate.sql", "ALTER TABLE orders VALIDATE CONSTRAINT orders_venue;"},
+       {"0003_words.sql",
+        "COMMENT ON TABLE orders IS 'tickets sold'; ALTER TABLE orders ALTER id SET STATISTICS 500;"}});
+
+  ASSERT_TRUE(outcome) << outcome.error().message;
+  EXPECT_EQ(outcome->summary.rehearsed, 3) << outcome->summary.reason;
+}
+
+TEST_F(Rehearse, CountsALockThatKeepsNobodyFromRowsAsNoBlocking) {
+  as_login(
+      "CREATE TABLE orders (id int); ALTER TABLE orders ADD CONSTRAINT positive CHECK (id > 0) NOT VALID");
+
+  const auto outcome = rehearse(
+      {{"0001_validate.sql", "ALTER TABLE orders VALIDATE CONSTRAINT positive; SELECT pg_sleep(0.1);"}},
+      migration::DryRunMode::Rehearse);
+
+  ASSERT_TRUE(outcome) << outcome.error().message;
+  EXPECT_EQ(outcome->summary.longest_blocking_millis, 0);
+  EXPECT_THAT(outcome->statements.at(0).locks, ElementsAre("ShareUpdateExclusiveLock public.orders"));
+}
+
+// A scan under the locks of the scripts before it would make others wait as long as it takes.
+TEST_F(Rehearse, ReadsNoLargeTableWhileOthersWait) {
+  as_login("CREATE TABLE orders (id int, note text)");
+  as_login(
+      "ALTER TABLE orders ALTER note SET STORAGE PLAIN, ADD CONSTRAINT positive CHECK (id > 0) NOT VALID");
+  as_login("INSERT INTO orders SELECT g, repeat('x', 7000) FROM generate_series(1, 5000) g");
+  const NamedScript validate{"0002_validate.sql", "ALTER TABLE orders VALIDATE CONSTRAINT positive;"};
+
+  const auto behind_a_lock = rehearse({{"0001_add.sql", "ALTER TABLE orders ADD paid boolean;"}, validate});
+  const auto alone = rehearse({validate});
+
+  ASSERT_TRUE(behind_a_lock) << behind_a_lock.error().message;
+  EXPECT_EQ(behind_a_lock->summary.rehearsed, 1);
+  EXPECT_THAT(behind_a_lock->summary.reason, HasSubstr("0002_validate.sql: it would read all of orders ("));
+  ASSERT_TRUE(alone) << alone.error().message;
+  EXPECT_EQ(alone->summary.rehearsed, 1) << alone->summary.reason;
+}
+
+TEST_F(Rehearse, KeepsWhatItDidToTheSchema) {
+  as_login("CREATE TABLE old (id int)");
+
+  const auto outcome = rehearse({{"0001_new.sql", "CREATE TABLE fresh (id int); DROP TABLE old;"}});
+
+  ASSERT_TRUE(outcome) << outcome.error().message;
+  ASSERT_TRUE(context().rehearsed);
+  EXPECT_TRUE(context().rehearsed->whole);
+  EXPECT_TRUE(context().rehearsed->change.gained.contains("table public.fresh"));
+  EXPECT_TRUE(context().rehearsed->change.lost.contains("table public.old"));
+}
+
 }  // namespace
 }  // namespace dbm::test

@@ -70,7 +70,7 @@ TEST_F(PlanOfABegunScript, GoesOnWhereTheBeginningIsWhatItWas) {
 TEST_F(PlanOfABegunScript, IsRefusedWhereWhatIsInEffectHasChanged) {
   files_[0].second = "-- dbm:transaction none\nCREATE TABLE a (id bigint);\nCREATE TABLE b (id int);\n";
   EXPECT_EQ(plan().error().message,
-            "0001_a.sql: its first 1 statements are in effect, and statement 1 is another now");
+            "0001_a.sql: its first statement is in effect, and statement 1 is another now");
   EXPECT_EQ(plan().error().at, (Position{"0001_a.sql", 2, 1}));
   files_[0].second = "-- dbm:transaction none\n";
   EXPECT_EQ(pending_of(plan()), (std::vector<std::string>{"ChangedScript/ChecksumDiffers"}));
@@ -79,7 +79,7 @@ TEST_F(PlanOfABegunScript, IsRefusedWhereWhatIsInEffectHasChanged) {
 TEST_F(PlanOfABegunScript, DoesNotBeginAnewInATransaction) {
   files_[0].second = "CREATE TABLE a (id int);\nCREATE TABLE b (id int);\n";
   EXPECT_EQ(plan().error().message,
-            "0001_a.sql: its first 1 statements are in effect, so it cannot begin anew in a transaction");
+            "0001_a.sql: its first statement is in effect, so it cannot begin anew in a transaction");
 }
 
 TEST_F(PlanTable, ChangedIsRefusedWithBothChecksumsOrWarned) {
@@ -91,6 +91,67 @@ TEST_F(PlanTable, ChangedIsRefusedWithBothChecksumsOrWarned) {
   spec_["changedScript"] = "Warn";
   EXPECT_TRUE(plan()->empty());
   EXPECT_EQ(plan()->warnings.size(), 1u);
+}
+
+// The commonest change: a line more in a script that is applied already.
+TEST_F(PlanTable, ChangedAtItsEndIsRefusedAtWhatWasAdded) {
+  files_[0].second = "CREATE TABLE a (id int);\nINSERT INTO a VALUES (1);\n";
+  apply(2);
+  files_[0].second =
+      "CREATE TABLE a (id int);\nINSERT INTO a VALUES (1);\n-- more\nINSERT INTO a VALUES (2);\n";
+
+  EXPECT_EQ(plan().error().at, (Position{"0001_a.sql", 4, 1}));
+  EXPECT_THAT(plan().error().message, testing::EndsWith("; new is all from statement 3 on"));
+  EXPECT_EQ(plan().error().remedy, "move what was added into a new script, or set changedScript: Warn");
+}
+
+TEST_F(PlanTable, ChangedElsewhereIsRefusedWithWhatIsKnown) {
+  apply(2);
+  files_[0].second = "CREATE TABLE a (id bigint);\nCREATE TABLE c (id int);\n";
+
+  EXPECT_EQ(plan().error().at, (Position{"0001_a.sql", 0, 0}));
+  EXPECT_THAT(plan().error().message, testing::EndsWith("; it had 1 statement, now 2"));
+}
+
+/// A script whose text does not tell that the server will refuse it in a transaction.
+class PlanOfARefusedScript : public PlanTable {
+ protected:
+  PlanOfARefusedScript() {
+    files_ = {{"0001_a.sql", "CREATE TABLE a (id int);\nREINDEX TABLE parted;\n"}};
+    apply(1, "failed");
+    rows_[0].failed_with = "25001";
+  }
+};
+
+TEST_F(PlanOfARefusedScript, RunsItStatementByStatement) {
+  const auto made = plan();
+  ASSERT_TRUE(made) << made.error().message;
+  ASSERT_EQ(made->pending.size(), 1u);
+  EXPECT_FALSE(made->pending[0].analysis.in_transaction);
+  EXPECT_EQ(made->pending[0].analysis.named.size(), 2u);
+  EXPECT_THAT(made->outside_transaction, testing::ElementsAre("0001_a.sql, line 2: REINDEX"));
+}
+
+TEST_F(PlanOfARefusedScript, GoesOnSoAfterACrash) {
+  rows_[0].failed_with.clear();
+  rows_[0].status = "running";
+  rows_[0].closed = false;
+  EXPECT_FALSE(plan()->pending.at(0).analysis.in_transaction);
+}
+
+TEST_F(PlanOfARefusedScript, TriesAnotherTextInATransactionAgain) {
+  files_[0].second = "REINDEX TABLE ordinary;\n";
+  EXPECT_TRUE(plan()->pending.at(0).analysis.in_transaction);
+}
+
+TEST_F(PlanOfARefusedScript, LeavesAloneWhatFailedOtherwise) {
+  rows_[0].failed_with = "42P01";
+  EXPECT_TRUE(plan()->pending.at(0).analysis.in_transaction);
+}
+
+TEST_F(PlanOfARefusedScript, IsRefusedWhereAllIsToBeOneTransaction) {
+  spec_["apply"]["transaction"] = "AllPending";
+  EXPECT_EQ(pending_of(plan()), (std::vector<std::string>{"SourceInvalid/CannotBeInTransaction"}));
 }
 
 TEST_F(PlanTable, MissingFileIsRefusedOrWarnedUnlessBelowTheBaseline) {

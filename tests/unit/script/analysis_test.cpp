@@ -1,5 +1,6 @@
 #include "script/analysis.h"
 
+#include "script/appended.h"
 #include "support.h"
 
 namespace dbm::script {
@@ -158,6 +159,59 @@ TEST(Checksum, SeesTheMeaningOnly) {
   EXPECT_FALSE(same("SELECT 1", "/*+ Hint */ SELECT 1"));
   EXPECT_FALSE(same("SELECT 1", "-- dbm:lock-timeout 1s\nSELECT 1"));
   EXPECT_FALSE(same("COPY t FROM stdin;\n1\n\\.\n", "COPY t FROM stdin;\n2\n\\.\n"));
+}
+
+Analysis refused_inside(const std::string& text) { return *analyse_refused_inside(script_of(text)); }
+
+TEST(RefusedInside, TakesOutWhatTheTextLeavesOpen) {
+  const Analysis reindex = refused_inside("CREATE TABLE a (id int);\nREINDEX INDEX i;\nCLUSTER t USING i;\n");
+
+  EXPECT_FALSE(reindex.in_transaction);
+  ASSERT_EQ(reindex.named.size(), 3u);
+  EXPECT_EQ(reindex.named[0].what.scope, Scope::Transaction);
+  EXPECT_EQ(reindex.named[1].what.probe, ProbeKind::Repeatable);
+  EXPECT_EQ(reindex.named[2].what.scope, Scope::OutsideOnly);
+  // Newer than our grammar: after a crash nobody can tell what it did.
+  EXPECT_EQ(refused_inside("ALTER TABLE t FROBNICATE;").named.at(0).what.probe, ProbeKind::Unknown);
+}
+
+TEST(RefusedInside, ChangesNothingWhereTheTextIsPlain) {
+  EXPECT_TRUE(refused_inside("CREATE TABLE a (id int);\nDO $$ BEGIN PERFORM f(); END $$;\n").in_transaction);
+}
+
+TEST(RefusedInside, DoesNotOverruleTheScript) {
+  EXPECT_FALSE(analyse_refused_inside(script_of("-- dbm:transaction script\nREINDEX TABLE t;\n")));
+  EXPECT_FALSE(analyse_refused_inside(script_of("BEGIN;\nREINDEX TABLE t;\nCOMMIT;\n")));
+}
+
+TEST(Appended, IsFoundBehindTheStatementsThatAreAsTheyWere) {
+  const std::string old = "SELECT 1;\nCOPY t FROM stdin;\n1\n\\.\n";
+  const auto before = *analyse(script_of(old));
+
+  EXPECT_EQ(appended_at(whole(old + "-- more\nSELECT 2;"), 2, before.normalised),
+            (Position{"0001_test.sql", 6, 1}));
+  EXPECT_EQ(appended_at(whole("SELECT  1 ;\nCOPY t FROM stdin;\n1\n\\.\nSELECT 2;"), 2, before.normalised),
+            (Position{"0001_test.sql", 5, 1}));
+}
+
+TEST(Appended, IsNotFoundWhereAnythingElseChanged) {
+  const std::string old = "SELECT 1;\nSELECT 2;\n";
+  const auto before = *analyse(script_of(old));
+
+  for (const std::string now : {"SELECT 1;\nSELECT 3;\nSELECT 4;\n", "SELECT 0;\nSELECT 1;\nSELECT 2;\n",
+                                "SELECT 1;\n", "SELECT 1;\nSELECT 2;\n-- more\n", "SELECT 1;\nSELECT 2;\n'"})
+    EXPECT_EQ(appended_at(whole(now), 2, before.normalised), std::nullopt) << now;
+  EXPECT_EQ(appended_at(whole(old), 0, before.normalised), std::nullopt);
+}
+
+TEST(CountsRows, WhereAStatementMayChangeSome) {
+  for (const char* text :
+       {"INSERT INTO t VALUES (1);", "UPDATE t SET a = 1;", "CREATE TABLE a AS SELECT 1;",
+        "DO $$ BEGIN END $$;", "SELECT f();", "COPY t FROM stdin;\n\\.\n", "ALTER TABLE t FROBNICATE;"})
+    EXPECT_TRUE(analyse(script_of(text))->counts_rows) << text;
+  for (const char* text : {"CREATE TABLE t (id int);", "ALTER TABLE t ADD c int; CREATE VIEW v AS SELECT 1;",
+                           "COMMENT ON TABLE t IS 'x';"})
+    EXPECT_FALSE(analyse(script_of(text))->counts_rows) << text;
 }
 
 }  // namespace

@@ -1,0 +1,87 @@
+/// What a run did to the schema, held against its rehearsal.
+
+#include <gtest/gtest.h>
+
+#include "postgres/always_on.h"
+#include "postgres/schema_change.h"
+
+namespace dbm::postgres {
+namespace {
+
+SchemaSnapshot schema(const std::vector<std::string>& tables) {
+  SchemaSnapshot snapshot;
+  for (const auto& table : tables) {
+    CatalogObject object;
+    object.kind = "table";
+    object.name = "public." + table;
+    object.identity = table;
+    object.valid = true;
+    snapshot.objects.push_back(std::move(object));
+  }
+  return snapshot;
+}
+
+TEST(SchemaChange, DoesNotTellOfPartsThatCameWithTheWhole) {
+  auto with_column = schema({"a"});
+  CatalogObject column;
+  column.kind = "column";
+  column.name = "public.a.id";
+  column.identity = "a 1";
+  column.container_identity = "a";
+  with_column.objects.push_back(column);
+
+  EXPECT_EQ(change_between(schema({}), with_column), (SchemaChange{{"table public.a"}, {}}));
+  EXPECT_EQ(change_between(schema({"a"}), with_column), (SchemaChange{{"column public.a.id"}, {}}));
+}
+
+const SchemaChange kMakesA{{"table public.a"}, {}};
+
+TEST(SchemaChange, IsWhatWasGainedAndLostByName) {
+  EXPECT_EQ(change_between(schema({"a", "b"}), schema({"b", "c"})),
+            (SchemaChange{{"table public.c"}, {"table public.a"}}));
+}
+
+TEST(SchemaChange, DiffersFromTheRehearsalsBothWays) {
+  const RehearsedChange rehearsed{kMakesA, true, false};
+
+  EXPECT_EQ(difference(rehearsed, kMakesA), "");
+  EXPECT_EQ(difference(rehearsed, {}), "did not gain table public.a");
+  EXPECT_EQ(difference(rehearsed, {{"table public.a", "table public.b"}, {"table public.c"}}),
+            "gained table public.b; lost table public.c");
+  EXPECT_EQ(difference({{{}, {"table public.a"}}, true, false}, {}), "did not lose table public.a");
+}
+
+// Of what was not rehearsed the rehearsal says nothing.
+TEST(SchemaChange, IsComparedAsFarAsTheRehearsalWent) {
+  const SchemaChange both{{"table public.a", "index public.i"}, {}};
+
+  EXPECT_EQ(difference({kMakesA, false, false}, both), "");
+  EXPECT_EQ(difference({kMakesA, false, false}, {}), "did not gain table public.a");
+  EXPECT_EQ(difference({kMakesA, false, true}, {}), "");
+}
+
+TEST(SchemaChange, NamesTheFirstFew) {
+  SchemaChange many;
+  for (char c = 'a'; c <= 'h'; ++c) many.gained.insert(std::string("table ") + c);
+
+  EXPECT_EQ(difference({{}, true, false}, many),
+            "gained table a, table b, table c, table d, table e and 3 more");
+}
+
+TEST(SchemaChange, WarnsWhereTheRunIsNotAsRehearsed) {
+  CheckBaseline baseline;
+  baseline.schema = schema({});
+  const RehearsedChange rehearsed{kMakesA, true, false};
+
+  const auto as_rehearsed = judge_schema(schema({"a"}), &baseline, {}, &rehearsed);
+  const auto otherwise = judge_schema(schema({"b"}), &baseline, {}, &rehearsed);
+
+  EXPECT_EQ(as_rehearsed.back().name, "schemaDiff");
+  EXPECT_EQ(as_rehearsed.back().result, "Passed");
+  EXPECT_EQ(otherwise.back().result, "Warned");
+  EXPECT_EQ(otherwise.back().message,
+            "otherwise than in the dry run, the schema gained table public.b; did not gain table public.a");
+}
+
+}  // namespace
+}  // namespace dbm::postgres
