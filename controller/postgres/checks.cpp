@@ -174,7 +174,7 @@ Result<> ask_always_on(Session& session, std::vector<std::string> steps, const C
   const bool sequences_failed = answer.error && answer.rows.size() + 1 == steps.size();
   if (answer.error && !sequences_failed) return *answer.error;
   const auto now = read_snapshot(answer.rows[snapshot]);
-  for (CheckResult& result : judge_schema(now, request.baseline, words))
+  for (CheckResult& result : judge_schema(now, request.baseline, words, request.rehearsed))
     add(status, std::move(result));
   auto sequences = judge_sequences(
       {session, request.timeout, deadline, stop},
