@@ -1,5 +1,7 @@
 #include "postgres/transaction.h"
 
+#include <algorithm>
+
 #include "base/inject.h"
 
 namespace dbm::postgres {
@@ -8,9 +10,12 @@ namespace {
 /// Replies outstanding at most, and how many are left when some were read. Each costs libpq a copy of the
 /// statement.
 constexpr std::size_t kMostPending = 1024, kFewerPending = 512;
+/// The same in bytes. A receiver's window is small at first and grows with what has been read through it: a
+/// megabyte sent at once overruns it, and the rest then waits 200 ms for TCP to probe.
+constexpr std::size_t kMostBytes = std::size_t{1} << 20, kMoreBytes = std::size_t{16} << 10;
 /// After so many statements or bytes the server is asked to send what it has to say.
 constexpr int kAskAfter = 256;
-constexpr std::size_t kAskAfterBytes = std::size_t{256} << 10;
+constexpr std::size_t kAskAfterBytes = std::size_t{64} << 10;
 
 }  // namespace
 
@@ -91,11 +96,12 @@ Result<> Transaction::thin_out() {
     if (auto asked = pipeline_.ask(); !asked) return asked;
     execution_.watch.keep_alive();
   }
-  if (pipeline_.pending() < kMostPending && pipeline_.pending_bytes() < 4 * kAskAfterBytes) return {};
+  if (pipeline_.pending() < kMostPending && pipeline_.pending_bytes() < most_bytes_) return {};
   if (auto asked = pipeline_.ask(); !asked) return asked;
-  while (pipeline_.pending() > kFewerPending || pipeline_.pending_bytes() > 2 * kAskAfterBytes) {
+  while (pipeline_.pending() > kFewerPending || pipeline_.pending_bytes() > most_bytes_ / 2) {
     if (auto read = read_one(); !read) return read;
   }
+  most_bytes_ = std::min(kMostBytes, most_bytes_ + kMoreBytes);
   return {};
 }
 

@@ -100,6 +100,7 @@ class Transaction {
   std::int64_t rows_ = 0;
   int since_ask_ = 0;
   std::size_t bytes_since_ask_ = 0;
+  std::size_t most_bytes_ = std::size_t{256} << 10;  ///< of statements outstanding; grows
   std::optional<StepFailure> failure_;
   std::string text_;  ///< reused: libpq wants a NUL at the end
 };

@@ -10,7 +10,7 @@ namespace dbm::script {
 namespace {
 
 /// Handed over at a time: waking a thread costs as much as digesting a few KiB.
-constexpr std::size_t kPortion = std::size_t{128} << 10;
+constexpr std::size_t kPortion = std::size_t{64} << 10;
 
 }  // namespace
 
@@ -19,14 +19,18 @@ class DigestAside::Helper {
  public:
   /// Throws std::system_error where no thread is to be had.
   Helper() {
-    filling_.reserve(kPortion + kPortion / 2);
-    digested_.reserve(kPortion + kPortion / 2);
+    filling_.reserve(kPortion);
+    digested_.reserve(kPortion);
     thread_ = std::jthread([this](const std::stop_token& stop) { work(stop); });
   }
 
   void update(std::string_view bytes) {
-    filling_.append(bytes);
-    if (filling_.size() >= kPortion) hand_over();
+    while (!bytes.empty()) {
+      const std::string_view taken = bytes.substr(0, kPortion - filling_.size());
+      filling_.append(taken);
+      bytes.remove_prefix(taken.size());
+      if (filling_.size() == kPortion) hand_over();
+    }
   }
 
   std::string finish_hex() {

@@ -20,8 +20,8 @@ class DigestAside {
 
   /// Digests for a text of so many bytes are made aside. Below it a thread costs more than it saves.
   static constexpr std::size_t kWorthIt = std::size_t{4} << 20;
-  /// From here on aside, with up to 400 KiB more memory, where there is a processor and a thread for it. At
-  /// most once, before the first update().
+  /// From here on aside, with 128 KiB more memory, where there is a processor and a thread for it. At most
+  /// once, before the first update().
   void go_aside();
 
   /// The bytes are copied where need be: they may go when this returns.
