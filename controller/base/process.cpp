@@ -64,6 +64,7 @@ std::vector<std::string> child_environment(const std::map<std::string, std::stri
 
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
   for (std::string& text : texts) pointers.push_back(text.data());
   pointers.push_back(nullptr);
   return pointers;
@@ -188,11 +189,11 @@ Result<> ChildProcess::State::await(int fd, short events, bool discard_output, D
                                     const std::stop_token& stop) {
   const std::stop_callback on_stop{stop, [this] { eventfd_write(wake.get(), 1); }};
   while (true) {
-    if (stop.stop_requested()) {
-      eventfd_t ignored;
-      eventfd_read(wake.get(), &ignored);
+    // Also what an earlier wait was told as it ended: left there, it would keep each poll() from waiting.
+    eventfd_t ignored;
+    eventfd_read(wake.get(), &ignored);
+    if (stop.stop_requested())
       return Error{ErrorKind::Cancelled, "Stopping", "stopped while waiting for " + program};
-    }
     // poll() leaves out what is negative.
     std::array<pollfd, 4> polled{pollfd{fd, events, 0}, pollfd{err.get(), POLLIN, 0},
                                  pollfd{wake.get(), POLLIN, 0},
@@ -295,10 +296,6 @@ Result<int> ChildProcess::wait(Deadline deadline, const std::stop_token& stop) {
   state_->take_stderr();
   state_->reap();
   return *state_->status;
-}
-
-void ChildProcess::terminate() {
-  if (!state_->status) ::kill(-state_->pid, SIGTERM);
 }
 
 std::string ChildProcess::stderr_tail() const {

@@ -49,8 +49,6 @@ class ChildProcess {
   /// throws away what was not read of standard output, so that the child is not kept waiting. Whatever the
   /// child left running in its group is killed.
   Result<int> wait(Deadline deadline, const std::stop_token& stop);
-  /// SIGTERM to the whole group.
-  void terminate();
 
   /// The end of standard error as read so far (all of it after wait()), scrubbed of known secrets.
   [[nodiscard]] std::string stderr_tail() const;
