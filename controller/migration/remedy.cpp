@@ -228,6 +228,7 @@ std::string message_of(const Error& error) {
 
 std::vector<std::string> known_causes() {
   std::vector<std::string> all;
+  all.reserve(std::size(kByCause));
   for (const Line& line : kByCause) all.emplace_back(line.word);
   return all;
 }

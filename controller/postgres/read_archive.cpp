@@ -48,8 +48,7 @@ Result<std::vector<std::string>> tables_of(const MemoryFile& list) {
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   std::ranges::sort(tables);
-  const auto same = std::ranges::unique(tables);
-  tables.erase(same.begin(), same.end());
+  tables.erase(std::unique(tables.begin(), tables.end()), tables.end());
   return tables;
 }
 

@@ -69,9 +69,7 @@ class Cutter {
 
   void literal(bool backslashes) {
     for (++at_; at_ < text_.size(); ++at_) {
-      if (backslashes && peek() == '\\')
-        ++at_;
-      else if (peek() == '\'' && peek(1) == '\'')
+      if ((backslashes && peek() == '\\') || (peek() == '\'' && peek(1) == '\''))
         ++at_;
       else if (peek() == '\'')
         break;
