@@ -45,8 +45,12 @@ std::optional<Error> ledger_trouble(const Inspection& database, bool take_over) 
       // A ledger that was altered is still the record of what was done: under another name all would run
       // again.
       if (database.ledger_trouble.find("has been altered") != std::string::npos)
-        return stalled("DatabaseOwnedElsewhere", database.ledger_trouble, "ForeignSchema",
-                       "put back what was altered; another ledgerSchema would run every script again");
+        return stalled(
+            "DatabaseOwnedElsewhere", database.ledger_trouble, "ForeignSchema",
+            database.ledger_trouble.find("missing from its history") != std::string::npos
+                ? "put the row back as a backup of the ledger has it; if what the script did was undone, "
+                  "`dbm resolve VERSION=pending` lets it run again"
+                : "put back what was altered; another ledgerSchema would run every script again");
       return stalled("DatabaseOwnedElsewhere", database.ledger_trouble, "ForeignSchema",
                      "choose another ledgerSchema, or remove the schema that is not ours");
     case LedgerState::Newer:

@@ -6,6 +6,7 @@
 #include "postgres/apply_script.h"
 #include "postgres/chain.h"
 #include "postgres/journal.h"
+#include "postgres/ledger_guard.h"
 #include "postgres/right_of_way.h"
 
 namespace dbm::postgres {
@@ -57,6 +58,7 @@ Result<> make_durable(Execution& execution) {
 }
 
 void tell(Execution& execution, const std::vector<migration::AppliedScript>& all) {
+  execution.scripts_applied += static_cast<std::int64_t>(all.size());
   if (!execution.applied) return;
   for (const auto& one : all) execution.applied(one);
 }
@@ -135,6 +137,35 @@ Result<> refuse_mixed(const Execution& execution) {
   return {};
 }
 
+Error altered_unseen(const std::string& message) {
+  Error error{ErrorKind::Terminal, "ManualInterventionRequired", message, "LedgerAltered"};
+  return error.with_remedy(
+      "see what the scripts' triggers and functions do to the ledger's schema, and put the ledger back");
+}
+
+/// The end: the ledger is as it was, and each script that was applied has its row. Triggers and functions of
+/// tables that a plain statement changes are looked at by nobody else, nor what runs at COMMIT. Then nothing
+/// that a script has set in the session reaches what the run does next.
+Result<> look_back(Execution& execution) {
+  RunContext& run = execution.run;
+  auto steps = as_login(
+      {guard_sql(run.fence.schema), "SELECT pg_catalog.count(*) FROM " + quote_ident(run.fence.schema) +
+                                        ".history h WHERE h.run = " + quote_literal(run.fence.run) +
+                                        "::pg_catalog.uuid AND h.epoch = " + std::to_string(run.fence.epoch) +
+                                        " AND h.status = 'applied' AND h.finished IS NOT NULL"});
+  const auto reset = reset_statements(run);
+  steps.insert(steps.end(), reset.begin(), reset.end());
+  const auto seen = run.work->pipeline(steps);
+  if (seen.error && seen.error->sqlstate == "MG005")
+    return altered_unseen("the ledger's tables or functions were altered while scripts were applied");
+  if (seen.error) return *seen.error;
+  const auto missing = execution.scripts_applied - seen.rows[kOwnStepsAt + 1].number(0, 0);
+  if (missing <= 0) return {};
+  return altered_unseen(std::to_string(missing) +
+                        (missing == 1 ? " applied script has" : " applied scripts have") +
+                        " no row in the ledger any more");
+}
+
 }  // namespace
 
 Result<> apply_pending(RunContext& run, const migration::Plan& plan, Deadline deadline,
@@ -148,6 +179,7 @@ Result<> apply_pending(RunContext& run, const migration::Plan& plan, Deadline de
   Execution execution{run, plan, watch, schedule, progress, applied, stop, deadline};
   if (auto fits = refuse_mixed(execution); !fits) return fits;
   if (auto recorded = record_baseline(execution); !recorded) return recorded;
+  if (auto closed = close_unfinished(execution); !closed) return closed;
 
   std::size_t at = 0;
   while (at < plan.pending.size()) {
@@ -155,10 +187,7 @@ Result<> apply_pending(RunContext& run, const migration::Plan& plan, Deadline de
     if (auto done = run_from(execution, at); !done) return done;
   }
   if (plan.pending.empty()) return {};
-  // Nothing that a script has set in the session reaches what the run does next.
-  const auto reset = reset_statements(run);
-  const auto cleared = run.work->pipeline(reset);
-  return cleared.error ? Result<>{*cleared.error} : Result<>{};
+  return look_back(execution);
 }
 
 }  // namespace dbm::postgres

@@ -6,6 +6,7 @@
 #include "base/inject.h"
 #include "postgres/catalog.h"
 #include "postgres/checks.h"
+#include "postgres/ledger_guard.h"
 #include "postgres/lost_objects.h"
 #include "postgres/transaction.h"
 #include "script/classify.h"
@@ -62,6 +63,7 @@ class ScriptInTransaction {
       if (*next == nullptr) break;
       const script::Statement& statement = **next;
       note_losses(statement);
+      guarded_ = guarded_ || speaks_of_ledger(statement.text, context().fence.schema);
       if (auto sent = transaction_.statement(statement, *reader, script_.analysis.directives); !sent)
         return sent;
       execution_.report(script_, static_cast<std::int64_t>(statement.index), "");
@@ -115,8 +117,15 @@ class ScriptInTransaction {
   }
 
   Result<> leave() {
-    if (auto sent = transaction_.step(Step::Setting, kDisarmRole); !sent) return sent;
-    if (auto sent = transaction_.step(Step::Setting, kDisarmPath); !sent) return sent;
+    for (const char* sql : {kDisarmLogin, kDisarmRole, kDisarmPath}) {
+      if (auto sent = transaction_.step(Step::Setting, sql); !sent) return sent;
+    }
+    if (guarded_) {
+      // A trigger that ran just now may have deferred others. What is still put off after this is found by
+      // the look back at the end of the run.
+      if (auto sent = transaction_.step(Step::Harden, kConstraintsNow); !sent) return sent;
+      if (auto sent = transaction_.step(Step::Guard, guard_sql(context().fence.schema)); !sent) return sent;
+    }
     if (auto read = transaction_.collect(); !read) return read;  // the row says how many rows were changed
     DBM_EFFECT(effect, "apply.leave");
     if (effect.must_fail()) return context().work->lose();
@@ -130,6 +139,7 @@ class ScriptInTransaction {
   Transaction& transaction_;
   const migration::PendingScript& script_;
   bool last_;
+  bool guarded_ = may_hide_something(script_.analysis);
   SchemaSnapshot before_;
   std::vector<std::string> named_;
 };

@@ -42,14 +42,14 @@ std::string span(milliseconds time) {
 }
 
 /// The server's refusal of the query, in words that hold no value.
-Result<Answer> refused(const ServerError& error, const Asking& asking) {
+Result<Answer> refused(const ServerError& error, const Asking& asking, std::string_view query) {
   if (asking.stop.stop_requested())
     return Error{ErrorKind::Cancelled, "Cancelled", "stopped as asked", "Stopping"};
   if (asking.deadline.passed())
     return Error{ErrorKind::Transient, "ProgressingWithRetry", "the checks took longer than they may",
                  "Timeout"};
   if (error.sqlstate == "57014") return Answer{false, "timed out after " + span(asking.timeout)};
-  const Error translated = translate(error, "ValidationFailed");
+  const Error translated = translate(error, "ValidationFailed", query);
   if (translated.kind != ErrorKind::Terminal && error.sqlstate != "25006") return translated;
 
   std::string words = translated.message;
@@ -85,13 +85,13 @@ Result<Answer> ask_sql(const Asking& asking, const std::string& query) {
     if (!reply && reply.error().cause == "Timeout" && !pipeline.lost()) {
       // The deadline or a stop request: what runs was cancelled, its end is awaited.
       if (const auto closed = pipeline.close(); !closed) return closed.error();
-      return refused({}, asking);
+      return refused({}, asking, query);
     }
     if (!reply) return reply.error();
     if (reply->kind == Reply::Kind::Failed) error = read_error(reply->result.get());
     if (reply->kind == Reply::Kind::Done) count = std::atoll(PQcmdTuples(reply->result.get()));
   }
-  if (error) return refused(*error, asking);
+  if (error) return refused(*error, asking, query);
   return Answer{count == 0, violations(count)};
 }
 

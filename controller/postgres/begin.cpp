@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "base/inject.h"
+#include "postgres/execution.h"
 #include "postgres/ledger_install.h"
 #include "postgres/ledger_scripts.h"
 #include "postgres/look.h"
@@ -35,7 +36,7 @@ Result<> refuse_ledger(const Judgement& judgement, bool take_over) {
 std::string epoch_sql(const migration::RunRequest& request, const Identity& identity,
                       const std::string& ledger_id, const std::string& new_run) {
   const std::string schema = quote_ident(request.target.ledger_schema),
-                    run = quote_literal(new_run) + "::uuid";
+                    run = quote_literal(new_run) + "::pg_catalog.uuid";
   const auto is = [](const std::string& column, const std::string& value) {
     return column + " = " + quote_literal(value);
   };
@@ -157,14 +158,16 @@ Result<> Holding::take_epoch(Deadline deadline, const std::stop_token& stop) {
   const auto& look_then = seen_->look;
   DBM_EFFECT_REPLY(taking, "run.epoch");
   if (taking.must_fail()) return work_->lose();
-  const auto rows = work_->exec(
-      epoch_sql(request_, look_then.identity, look_then.fence->ledger_id, run_name_), {}, deadline, stop);
+  const auto taken = work_->pipeline(
+      as_login({epoch_sql(request_, look_then.identity, look_then.fence->ledger_id, run_name_)}), deadline,
+      stop);
   if (taking.reply_lost()) return work_->lose();
-  if (!rows) return rows.error().during("take a new epoch");
+  if (taken.error)
+    return taken.error->during("take a new epoch");  // the run ends here, and its session with it
   taking.done();
-  if (rows->size() == 1) {
-    context_.fence.epoch = rows->number(0, 0);
-    context_.fence.run = rows->text(0, 1);
+  if (const Rows& rows = taken.rows[kOwnStepsAt]; rows.size() == 1) {
+    context_.fence.epoch = rows.number(0, 0);
+    context_.fence.run = rows.text(0, 1);
     return {};
   }
   // Not ours, or not any more: say what it is now.

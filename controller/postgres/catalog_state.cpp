@@ -1,5 +1,7 @@
 #include "postgres/catalog_state.h"
 
+#include "postgres/execution.h"
+
 namespace dbm::postgres {
 
 using script::ProbeKind;
@@ -55,17 +57,32 @@ std::string bare(const std::string& written) {
 }
 
 /// The first column of the first row, or "absent".
-Result<std::string> state(RunContext& run, const char* sql, std::vector<Param> params, Deadline deadline) {
-  const auto rows = ask_catalog(run, sql, std::move(params), deadline);
+Result<std::string> state(RunContext& run, const char* sql, const std::vector<std::string>& texts,
+                          Deadline deadline) {
+  const auto rows = ask_catalog(run, sql, texts, deadline);
   if (!rows) return rows.error();
   return rows->size() == 0 ? std::string{"absent"} : std::string(rows->text(0, 0));
 }
 
 }  // namespace
 
-Result<Rows> ask_catalog(RunContext& run, const std::string& sql, const std::vector<Param>& params,
+Result<Rows> ask_catalog(RunContext& run, std::string_view sql, const std::vector<std::string>& texts,
                          Deadline deadline) {
-  return run.work->exec(sql, params, deadline, {});
+  std::string filled;
+  for (std::size_t at = 0; at < sql.size(); ++at) {
+    const bool is_mark = sql[at] == '$' && at + 1 < sql.size() && sql[at + 1] >= '1' && sql[at + 1] <= '9';
+    if (is_mark)
+      filled += quote_literal(texts.at(static_cast<std::size_t>(sql[++at] - '1')));
+    else
+      filled += sql[at];
+  }
+  return ask_as_login(run, filled, deadline);
+}
+
+Result<std::string> index_definition(RunContext& run, const std::string& index, Deadline deadline) {
+  const auto rows = ask_catalog(run, kIndexState, {index}, deadline);
+  if (!rows) return rows.error();
+  return rows->size() == 0 ? std::string{} : std::string(rows->text(0, 1));
 }
 
 Result<std::string> state_of(RunContext& run, const Intent& intent, Deadline deadline) {

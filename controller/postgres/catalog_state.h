@@ -9,9 +9,13 @@
 
 namespace dbm::postgres {
 
-/// One query on *work*, outside a transaction.
-Result<Rows> ask_catalog(RunContext& run, const std::string& sql, const std::vector<Param>& params,
+/// One query on *work* with these texts for $1, $2; as the login, with nothing but the system's schemas in
+/// sight: names must be qualified, and what the server prints names schemas in full whatever the session's
+/// search_path.
+Result<Rows> ask_catalog(RunContext& run, std::string_view sql, const std::vector<std::string>& texts,
                          Deadline deadline);
+/// The definition, without names, of an index that is there; else empty.
+Result<std::string> index_definition(RunContext& run, const std::string& index, Deadline deadline);
 
 /// "present", "absent", "invalid" (an index), "pending" (a partition half detached): the object of an intent
 /// now.

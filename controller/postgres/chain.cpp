@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/inject.h"
+#include "postgres/ledger_guard.h"
 #include "postgres/transaction.h"
 
 namespace dbm::postgres {
@@ -28,12 +29,15 @@ bool reaches_outside(const migration::PendingScript& script) {
 struct ReadScript {
   std::vector<std::string> sql;  ///< time-outs included
   std::vector<bool> is_statement;
+  bool guarded = false;  ///< it speaks of the ledger
 };
 
-Result<ReadScript> read_script(const migration::PendingScript& script, StatementLimits limits) {
+Result<ReadScript> read_script(const migration::PendingScript& script, StatementLimits limits,
+                               const std::string& ledger) {
   auto reader = script::StatementReader::open(script.script.forward, script.analysis.wrapped);
   if (!reader) return reader.error();
   ReadScript read;
+  read.guarded = may_hide_something(script.analysis);
   while (true) {
     const auto next = reader->next();
     if (!next) return next.error();
@@ -42,6 +46,7 @@ Result<ReadScript> read_script(const migration::PendingScript& script, Statement
       read.sql.push_back(std::move(sql));
       read.is_statement.push_back(false);
     }
+    read.guarded = read.guarded || speaks_of_ledger((*next)->text, ledger);
     read.sql.emplace_back((*next)->text);
     read.is_statement.push_back(true);
   }
@@ -79,7 +84,7 @@ class Chain {
  private:
   Result<> read_scripts() {
     for (const auto& script : scripts_) {
-      auto read = read_script(script, limits_);
+      auto read = read_script(script, limits_, execution_.run.fence.schema);
       if (read) {
         texts_.push_back(std::move(*read));
         continue;
@@ -138,6 +143,7 @@ class Chain {
     for (const char* sql : {kDisarmRole, kDisarmPath}) {
       if (sent) sent = send(Step::Setting, at, sql);
     }
+    if (sent && texts_[at].guarded) sent = send(Step::Guard, at, guard_sql(run.fence.schema));
     // The row is closed before the server has told how many rows there were, if there can be any.
     const auto rows = script.analysis.counts_rows ? std::nullopt : std::optional<std::int64_t>(0);
     if (sent) sent = send(Step::Leave, at, leave_sql(run.fence, script.script.version.key, rows));

@@ -96,15 +96,26 @@ Error judge_commit_error(const PGresult* result) {
   return translate(report, "ApplyFailed");
 }
 
-Result<> fenced(RunContext& run, const std::vector<std::string>& steps) {
-  std::vector<std::string> all{kBegin,
-                               kDisarmRole,
-                               kDisarmPath,
-                               "SET LOCAL lock_timeout = 0",
-                               "SET LOCAL statement_timeout = 0",
-                               enter_sql(run.fence)};
+std::vector<std::string> as_login(const std::vector<std::string>& steps) {
+  std::vector<std::string> all{kBegin, kDisarmLogin, kDisarmRole, kDisarmPath};
   all.insert(all.end(), steps.begin(), steps.end());
   all.emplace_back("COMMIT");
+  return all;
+}
+
+Result<Rows> ask_as_login(RunContext& run, const std::string& sql, Deadline deadline) {
+  auto answered = run.work->pipeline(as_login({sql}), deadline);
+  if (!answered.error) return std::move(answered.rows[kOwnStepsAt]);
+  if (run.work->lost()) return *answered.error;
+  if (const auto undone = run.work->exec("ROLLBACK"); !undone) return undone.error();
+  return *answered.error;
+}
+
+Result<> fenced(RunContext& run, const std::vector<std::string>& steps) {
+  std::vector<std::string> own{"SET LOCAL lock_timeout = 0", "SET LOCAL statement_timeout = 0",
+                               enter_sql(run.fence)};
+  own.insert(own.end(), steps.begin(), steps.end());
+  const auto all = as_login(own);
   const auto answered = run.work->pipeline(all);
   if (answered.error) {
     if (run.work->lost()) return outcome_unknown();
@@ -118,10 +129,7 @@ bool retake_run_lock(RunContext& run) {
   if (run.work->lost()) return false;
   const std::string key = "'" + std::to_string(run.fence.lock_key) + "'::pg_catalog.int8";
   // Only when it is not held: session locks stack, and one unlock at the end must set it free.
-  const std::vector<std::string> steps{
-      kBegin,
-      kDisarmRole,
-      kDisarmPath,
+  const auto steps = as_login({
       "SET LOCAL statement_timeout = 0",
       "SELECT pg_catalog.pg_try_advisory_lock(" + key +
           ") WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.pid = "
@@ -129,7 +137,7 @@ bool retake_run_lock(RunContext& run) {
           "l.classid = ((" +
           key + " >> 32) & 4294967295)::pg_catalog.oid AND l.objid = (" + key +
           " & 4294967295)::pg_catalog.oid)",
-      "COMMIT"};
+  });
   DBM_EFFECT_REPLY(effect, "run.lock-again");
   if (effect.must_fail()) run.work->lose();
   const auto answered = run.work->pipeline(steps, Deadline::after(seconds{30}));

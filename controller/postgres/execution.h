@@ -25,8 +25,9 @@ struct Execution {
   const migration::ProgressSink& progress;
   const Applied& applied;
   const std::stop_token& stop;
-  Deadline deadline;        ///< the caller's: how long to wait for locks, whatever is tried meanwhile
-  bool needs_reset = true;  ///< the last script may have left session state behind
+  Deadline deadline;  ///< the caller's: how long to wait for locks, whatever is tried meanwhile
+  std::int64_t scripts_applied = 0;  ///< by this apply(), each with a closed row in the history
+  bool needs_reset = true;           ///< the last script may have left session state behind
   std::chrono::steady_clock::time_point reported = {};  ///< when progress was last told
 
   /// Tells progress; with `message` empty at most ten times a second.
@@ -46,6 +47,7 @@ std::vector<std::string> reset_statements(const RunContext& run);
 std::string set_role(const RunContext& run, std::string_view local = "LOCAL ");
 /// Our own steps run as the login, with nothing but the system's schemas in sight. pg_temp by name: left out
 /// it would be searched first.
+inline constexpr const char* kDisarmLogin = "SET LOCAL SESSION AUTHORIZATION DEFAULT";
 inline constexpr const char* kDisarmRole = "SET LOCAL ROLE NONE";
 inline constexpr const char* kDisarmPath = "SET LOCAL search_path = pg_catalog, pg_temp";
 /// Else deferred triggers and WITH HOLD cursors would run at COMMIT, as the login.
@@ -65,6 +67,13 @@ Result<> judge_commit(const PGresult* result);
 /// After an ERROR in reply to COMMIT: a definite no, but for those that can strike when it has taken effect
 /// already.
 Error judge_commit_error(const PGresult* result);
+
+/// Our own steps as one transaction of the login with nothing but the system's schemas in sight, whatever a
+/// script or the database's own settings say: BEGIN, these settings, the steps from kOwnStepsAt on, COMMIT.
+std::vector<std::string> as_login(const std::vector<std::string>& steps);
+inline constexpr std::size_t kOwnStepsAt = 4;
+/// One question of ours, asked so.
+Result<Rows> ask_as_login(RunContext& run, const std::string& sql, Deadline deadline);
 
 /// BEGIN, `enter`, our own steps as the login, COMMIT, in one pipeline: nothing runs unless fence and lock
 /// are ours. Ok once COMMIT was confirmed; what a script has set in the session (role, search_path) is back

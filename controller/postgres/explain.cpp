@@ -1,3 +1,4 @@
+#include "postgres/ledger_guard.h"
 #include "postgres/script_position.h"
 #include "postgres/transaction.h"
 
@@ -55,8 +56,17 @@ Error run_lock_given_away(Error error, const migration::PendingScript& script, s
   return error;
 }
 
+Error role_refused(Error error) {
+  if (error.kind != ErrorKind::Terminal) return error;
+  error.reason = "PermissionDenied";
+  error.cause = "InsufficientPrivilege";
+  return error.with_remedy("create the role that spec.role names, or GRANT it to the login");
+}
+
 Error explain(const StepFailure& failure, const migration::PendingScript& script) {
-  Error error = translate(failure.report, "ApplyFailed");
+  const bool theirs = failure.where.step == Step::Statement;
+  Error error = translate(failure.report, "ApplyFailed",
+                          theirs ? statement_text(script, failure.where.statement) : std::string{});
   switch (failure.where.step) {
     case Step::Statement:
       return explain_statement(failure, script, std::move(error));
@@ -75,11 +85,10 @@ Error explain(const StepFailure& failure, const migration::PendingScript& script
       if (error.sqlstate == "MG003") error.remedy = transaction_ended_remedy(script);
       break;
     case Step::Role:
-      if (error.kind == ErrorKind::Terminal) {
-        error.reason = "PermissionDenied";
-        error.cause = "InsufficientPrivilege";
-        error.remedy = "create the role that spec.role names, or GRANT it to the login";
-      }
+      error = role_refused(std::move(error));
+      break;
+    case Step::Guard:
+      error = ledger_altered(std::move(error), "ApplyFailed");
       break;
     case Step::Harden:
       error.message = "at the script's end: " + error.message;

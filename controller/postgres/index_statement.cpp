@@ -100,7 +100,8 @@ std::optional<IndexStatement> read_index_statement(std::string_view text) {
   statement.unique = head.take("UNIQUE");
   if (!head.take("INDEX")) return {};
   head.take("CONCURRENTLY");
-  if (head.take("IF") && !(head.take("NOT") && head.take("EXISTS"))) return {};
+  statement.if_not_exists = head.take("IF");
+  if (statement.if_not_exists && !(head.take("NOT") && head.take("EXISTS"))) return {};
   if (head.take("ON")) return {};  // no name
   statement.name = head.take_name();
   if (statement.name.empty() || !head.take("ON")) return {};

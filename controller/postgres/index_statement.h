@@ -8,7 +8,7 @@
 namespace dbm::postgres {
 
 struct IndexStatement {
-  bool unique = false, only = false;
+  bool unique = false, only = false, if_not_exists = false;
   std::string name;       ///< as written; an index has no schema of its own there
   std::string relation;   ///< as written
   std::string_view rest;  ///< from after the table's name to the end: "USING btree (a) WHERE b"

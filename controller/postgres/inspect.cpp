@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "postgres/history_count.h"
 #include "postgres/look.h"
 #include "postgres/run_row.h"
 
@@ -17,7 +18,9 @@ std::string rows_sql(const std::string& schema) {
          "statements, statements_done, CASE WHEN status IN ('failed', 'running') AND statements_done > 0 "
          "THEN "
          "(SELECT string_agg(s.hash, ',' ORDER BY s.index) FROM " +
-         quote_ident(schema) + ".statement s WHERE s.history_id = h.id AND s.outcome = 'done') END, CASE WHEN status = 'failed' THEN "
+         quote_ident(schema) +
+         ".statement s WHERE s.history_id = h.id AND s.outcome = 'done') END, CASE WHEN status = 'failed' "
+         "THEN "
          "error_sqlstate END FROM " +
          quote_ident(schema) + ".history h ORDER BY id";
 }
@@ -114,11 +117,17 @@ migration::Inspection to_inspection(const Look& seen, const std::string& schema,
     inspection.owner = seen.fence->owner;
     inspection.epoch = seen.fence->epoch;
   }
-  if (seen.of_ledger.size() != 3) return inspection;
+  if (seen.of_ledger.size() != 4) return inspection;
   if (seen.of_ledger[0].size() > 0) inspection.last_run = read_run_row(seen.of_ledger[0], 0);
   inspection.rows = deciding_rows(seen.of_ledger[1]);
   inspection.newest = newest_entries(seen.of_ledger[2]);
   if (inspection.last_run) inspection.generation = inspection.last_run->generation;
+  // A script whose row is gone would run again without anybody having been asked.
+  if (const auto missing = missing_rows(seen.of_ledger[3]);
+      !missing.empty() && inspection.ledger == LedgerState::Ours) {
+    inspection.ledger = LedgerState::ForeignSchema;
+    inspection.ledger_trouble = "schema " + quote_ident(schema) + " has been altered: " + missing;
+  }
   return inspection;
 }
 
@@ -127,8 +136,9 @@ migration::Inspection to_inspection(const Look& seen, const std::string& schema,
 Result<migration::Inspection> inspect(Session& session, const std::string& schema,
                                       const migration::InspectOptions& options, Deadline deadline,
                                       const std::stop_token& stop) {
-  const LookFurther further{
-      {}, {last_run_sql(schema), rows_sql(schema), newest_sql(schema, options.history_limit)}};
+  const LookFurther further{{},
+                            {last_run_sql(schema), rows_sql(schema),
+                             newest_sql(schema, options.history_limit), missing_rows_sql(schema)}};
   const auto seen = look(session, schema, further, deadline, stop);
   if (!seen) return seen.error();
   const auto usable = refuse_server(seen->identity);

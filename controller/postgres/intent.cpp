@@ -10,14 +10,21 @@ namespace {
 
 using script::ProbeKind;
 
-/// A relation's name as the session resolves it, written out; empty when there is none.
-Result<std::string> resolve(RunContext& run, const std::string& name, Deadline deadline) {
-  const auto rows = ask_catalog(
-      run,
-      "SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) FROM "
-      "pg_catalog.pg_class c "
-      "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = pg_catalog.to_regclass($1)",
-      {name}, deadline);
+// Asked with the session's own search_path: no operator of ours may be looked up along it.
+constexpr const char* kRelationNamed =
+    "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c JOIN "
+    "pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE c.oid "
+    "OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)";
+constexpr const char* kTypeNamed =
+    "SELECT pg_catalog.format('%I.%I', n.nspname, t.typname) FROM pg_catalog.pg_type t JOIN "
+    "pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.typnamespace WHERE t.oid "
+    "OPERATOR(pg_catalog.=) pg_catalog.to_regtype($1)";
+
+/// A name as the session resolves it, written out; empty when there is none.
+Result<std::string> resolve(RunContext& run, const std::string& name, Deadline deadline,
+                            const char* sql = kRelationNamed) {
+  const std::vector<Param> written{name};
+  const auto rows = run.work->exec(sql, written, deadline, {});
   if (!rows) return rows.error();
   return rows->size() == 0 ? std::string{} : std::string(rows->text(0, 0));
 }
@@ -36,11 +43,11 @@ std::string schema_of(const std::string& qualified) {
 Result<std::string> intended_definition(RunContext& run, const IndexStatement& index,
                                         const std::string& relation, Deadline deadline) {
   std::vector<std::string> steps{"BEGIN", "SET LOCAL lock_timeout = '2s'"};
-  if (const std::string role = set_role(run); !role.empty()) steps.push_back(role);
   steps.push_back("CREATE TEMPORARY TABLE dbm_probe_copy (LIKE " + relation +
                   " INCLUDING ALL EXCLUDING INDEXES EXCLUDING CONSTRAINTS)");
   steps.push_back("CREATE " + std::string(index.unique ? "UNIQUE " : "") +
                   "INDEX dbm_probe_index ON pg_temp.dbm_probe_copy " + std::string(index.rest));
+  steps.emplace_back(kDisarmPath);
   const std::string state = kIndexState;
   const auto placeholder = state.find("$1");
   steps.push_back(state.substr(0, placeholder) + "'pg_temp.dbm_probe_index'" + state.substr(placeholder + 2));
@@ -123,6 +130,11 @@ Result<Intent> look_before(RunContext& run, const script::Statement& statement,
     return intent;
   }
   intent.object = what.object;
+  if (what.probe == ProbeKind::AddEnumValue) {
+    auto type = resolve(run, what.object, deadline, kTypeNamed);
+    if (!type) return type.error();
+    if (!type->empty()) intent.object = std::move(*type);
+  }
   if (what.probe == ProbeKind::ReindexConcurrently || what.probe == ProbeKind::DropIndexConcurrently ||
       what.probe == ProbeKind::DetachConcurrently) {
     // Names as the session sees them now; the session that looks later may see others.

@@ -12,4 +12,7 @@ namespace dbm::postgres {
 Result<migration::AppliedScript> apply_journalled(Execution& execution,
                                                   const migration::PendingScript& script);
 
+/// Closes the row of a script that an earlier run left unfinished, unless this plan goes on with it.
+Result<> close_unfinished(Execution& execution);
+
 }  // namespace dbm::postgres

@@ -62,8 +62,9 @@ class JournalledScript {
   std::string earlier() const;
   Result<> read_done(const std::vector<JournalUnit>& units);
   Error changed_before(std::uint64_t index, int in_effect) const;
+  std::string take_up_sql(const HistoryRecord& record) const;
   /// Copies the done rows of the earlier attempt, so that this attempt's row tells the whole story.
-  std::string carry_over() const;
+  std::vector<std::string> carry_over() const;
   Result<> run_unit(const JournalUnit& unit);
   template <class F>
   Result<> with_lock_schedule(F&& once) {
@@ -74,6 +75,12 @@ class JournalledScript {
       if (auto waited = wait_for_lock(execution_, script_); !waited) return waited;
     }
   }
+  /// From here on the session is the spec's role, until the script says otherwise.
+  Result<> assume_role();
+  /// Whose session it is now: what the script has set holds between its statements.
+  Result<> see_session();
+  /// SETs that give a transaction back to whom the script has made itself.
+  std::vector<std::string> back_to_script() const;
   std::string intend(std::uint64_t index, const std::string& hash, const Intent& intent) const;
   std::string outcome(std::uint64_t index, std::string_view what, std::int64_t rows) const;
   /// It leaves nothing in the database, so it may come before its journal row, and again when the script is
@@ -84,13 +91,17 @@ class JournalledScript {
   Result<> send_transactional(Transaction& transaction, const JournalUnit& unit);
   Result<> send_statement(Transaction& transaction, const JournalUnit& unit, std::uint64_t index);
   Result<> run_outside(const JournalUnit& unit);
+  /// An index of that name which is there and another: IF NOT EXISTS would take it for what is wanted.
+  Result<> refuse_another_index(const JournalUnit& unit, const Intent& intent);
   Result<> record_done(const JournalUnit& unit, std::int64_t rows);
+  Result<> record_failed(const JournalUnit& unit, const Error& error);
   /// The statement alone in its message, outside a transaction, under the role.
   Result<> execute_outside(const script::Statement& statement, const JournalUnit& unit, std::int64_t& rows);
   static bool is_concurrent(script::ProbeKind probe);
-  Result<> send_alone(const std::string& sql, std::uint64_t index, std::int64_t& rows);
+  Result<> send_alone(const std::string& sql, const JournalUnit& unit, std::int64_t& rows);
   /// It failed: what did it leave? Only then may its row be closed.
   Result<> settle_failed(const JournalUnit& unit, const Intent& intent, const Error& error);
+  Error own_doing(Error error);
   /// The row stays as it is: the next run looks again.
   Error open_row(const Error& error);
   Error located(Error error, std::uint64_t index, int character) const;
@@ -104,6 +115,10 @@ class JournalledScript {
   std::uint64_t done_ = 0;  ///< statements in effect since an earlier attempt
   std::int64_t rows_ = 0;
   bool leave_open_ = false;
+  bool never_ran_ = false;  ///< the last statement that failed was refused before anything of it ran
+  bool guarded_ = false;    ///< this unit may have done something to the ledger
+  bool seen_ = false;       ///< `role_` and `authorization_` are what the session has
+  std::string role_, authorization_;  ///< empty: none, the login
 };
 
 }  // namespace dbm::postgres

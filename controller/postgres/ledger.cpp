@@ -17,10 +17,12 @@ class Call {
     return value ? number(*value) : add("NULL::bigint");
   }
   Call& number(std::int64_t value) { return add("'" + std::to_string(value) + "'::bigint"); }
-  Call& text(std::string_view value) { return add(quote_literal(value) + "::text"); }
-  Call& text_or_null(const std::string& value) { return value.empty() ? add("NULL::text") : text(value); }
+  Call& text(std::string_view value) { return add(quote_literal(value) + "::pg_catalog.text"); }
+  Call& text_or_null(const std::string& value) {
+    return value.empty() ? add("NULL::pg_catalog.text") : text(value);
+  }
   Call& fence(const Fence& fence) {
-    return number(fence.lock_key).number(fence.epoch).add(quote_literal(fence.run) + "::uuid");
+    return number(fence.lock_key).number(fence.epoch).add(quote_literal(fence.run) + "::pg_catalog.uuid");
   }
   std::string done() { return std::move(sql_) + ")"; }
 

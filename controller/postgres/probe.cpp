@@ -119,8 +119,12 @@ Result<Probed> probe_and_clean(RunContext& run, const Intent& intent, Deadline d
         return slept.error();
       continue;
     }
+    const auto now = run.work->exec("SELECT pg_catalog.current_setting('role')", deadline);
+    if (!now) return now.error();
     std::vector<std::string> before{"SET lock_timeout = 0", "SET statement_timeout = 0"};
-    if (const std::string role = set_role(run, ""); !role.empty()) before.push_back(role);
+    // In the middle of a script the session has its role already, the spec's or the script's own.
+    const std::string role = now->text(0, 0) == "none" ? set_role(run, "") : std::string{};
+    if (!role.empty()) before.push_back(role);
     if (const auto set = run.work->pipeline(before); set.error) return *set.error;
     for (const std::string& sql : probed->clean_up) {
       DBM_EFFECT_REPLY(effect, "probe.cleanup");
@@ -130,7 +134,8 @@ Result<Probed> probe_and_clean(RunContext& run, const Intent& intent, Deadline d
       effect.done();
       if (!cleaned) return cleaned.error().during("clean up (" + sql + ")");
     }
-    const std::vector<std::string> after{"RESET ROLE", "RESET lock_timeout", "RESET statement_timeout"};
+    std::vector<std::string> after{"RESET lock_timeout", "RESET statement_timeout"};
+    if (!role.empty()) after.emplace_back("RESET ROLE");
     if (const auto reset = run.work->pipeline(after); reset.error) return *reset.error;
   }
   return Error{ErrorKind::Transient, "ProgressingWithRetry",

@@ -3,6 +3,8 @@
 #include <vector>
 
 #include "base/inject.h"
+#include "postgres/execution.h"
+#include "postgres/history_count.h"
 #include "postgres/sqlstate.h"
 #include "script/script.h"
 
@@ -31,8 +33,8 @@ std::vector<std::string> say_applied(const std::string& history, const std::stri
       " SELECT h.version, h.version_key, h.name, h.batch, 'applied', h.checksum, h.checksum_normalised, "
       "h.rollback_checksum, h.rollback_sql,"
       " h.statements, h.statements, pg_catalog.clock_timestamp(), 0, h.backup_id, h.plan_digest, " +
-      quote_literal(fence.run) + "::uuid, " + std::to_string(fence.epoch) + " FROM " + history + " h" +
-      is_key + none + " ORDER BY h.id DESC LIMIT 1");
+      quote_literal(fence.run) + "::pg_catalog.uuid, " + std::to_string(fence.epoch) + " FROM " + history +
+      " h" + is_key + none + " ORDER BY h.id DESC LIMIT 1");
   return steps;
 }
 
@@ -53,6 +55,19 @@ Error is_applied(const std::string& version) {
                    "=pending --again` makes it run once more");
 }
 
+Result<> decide(RunContext& run, const std::string& version, const std::vector<std::string>& said,
+                Deadline deadline, const std::stop_token& stop) {
+  std::vector<std::string> steps{enter_sql(run.fence)};
+  steps.insert(steps.end(), said.begin(), said.end());
+  DBM_EFFECT_REPLY(resolving, "run.resolve");
+  if (resolving.must_fail()) return run.work->lose();
+  const auto answer = run.work->pipeline(as_login(steps), deadline, stop);
+  if (resolving.reply_lost()) return run.work->lose();
+  if (answer.error) return at_own_step(*answer.error).during("resolve " + version);
+  resolving.done();
+  return {};
+}
+
 }  // namespace
 
 Result<> resolve_version(RunContext& run, const std::string& version, migration::Resolution resolution,
@@ -62,11 +77,20 @@ Result<> resolve_version(RunContext& run, const std::string& version, migration:
     return Error{ErrorKind::Terminal, "InvalidSpec", "resolve: \"" + version + "\" is no version",
                  "InvalidValue"};
   const std::string history = quote_ident(run.fence.schema) + ".history";
-  const auto known = run.work->exec(
+  const auto known = ask_as_login(
+      run,
       "SELECT bool_or(status IN ('applied', 'baseline') AND finished IS NOT NULL) FROM " + history +
           " WHERE version_key = " + quote_literal(parsed->key) + " HAVING count(*) > 0",
-      {}, deadline, stop);
+      deadline);
   if (!known) return known.error();
+  if (known->size() == 0 && resolution != migration::Resolution::Applied) {
+    const auto missing = ask_as_login(run, missing_rows_sql(run.fence.schema), deadline);
+    if (!missing) return missing.error();
+    if (!missing_rows(*missing).empty())
+      return decide(run, version,
+                    {put_back_sql(run.fence.schema, version, parsed->key, run.fence.run, run.fence.epoch)},
+                    deadline, stop);
+  }
   if (known->size() == 0)
     return Error{ErrorKind::Terminal, "InvalidSpec", "resolve: the ledger has no row of version " + version,
                  "InvalidValue"};
@@ -74,18 +98,10 @@ Result<> resolve_version(RunContext& run, const std::string& version, migration:
   // The run lock is held: what was read stays so.
   if (resolution == migration::Resolution::Pending && known->boolean(0, 0)) return is_applied(version);
 
-  std::vector<std::string> steps{enter_sql(run.fence)};
-  const auto said = resolution == migration::Resolution::Applied
-                        ? say_applied(history, parsed->key, run.fence)
-                        : say_pending(history, parsed->key);
-  steps.insert(steps.end(), said.begin(), said.end());
-  DBM_EFFECT_REPLY(resolving, "run.resolve");
-  if (resolving.must_fail()) return run.work->lose();
-  const auto answer = run.work->pipeline(steps, deadline, stop);
-  if (resolving.reply_lost()) return run.work->lose();
-  if (answer.error) return at_own_step(*answer.error).during("resolve " + version);
-  resolving.done();
-  return {};
+  return decide(run, version,
+                resolution == migration::Resolution::Applied ? say_applied(history, parsed->key, run.fence)
+                                                             : say_pending(history, parsed->key),
+                deadline, stop);
 }
 
 }  // namespace dbm::postgres

@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "postgres/apply.h"
 #include "postgres/dump.h"
+#include "postgres/execution.h"
+#include "postgres/history_count.h"
 #include "postgres/inspect.h"
 #include "postgres/rehearse.h"
 #include "postgres/run_row.h"
@@ -18,7 +20,7 @@ namespace {
 // Our own short steps: long enough for a slow server, bounded all the same.
 Deadline step_deadline() { return Deadline::after(std::chrono::minutes{2}); }
 
-std::string json_literal(const std::string& json) { return quote_literal(json) + "::jsonb"; }
+std::string json_literal(const std::string& json) { return quote_literal(json) + "::pg_catalog.jsonb"; }
 
 /// Opens the run's row, or takes up the one that is open under this run's id; gives back the row as it then
 /// is, and whether no script of the run has left anything in the history.
@@ -28,15 +30,18 @@ std::string open_row_sql(const Fence& fence, const migration::RunRequest& reques
   std::string sql = "INSERT INTO " + schema +
                     ".run AS r (run, batch, epoch, generation, spec_digest, source_digest, plan_digest, "
                     "plan, holder) VALUES (";
-  sql += quote_literal(fence.run) + "::uuid, 1 + greatest((SELECT coalesce(max(h.batch), 0) FROM " + schema +
-         ".history h), (SELECT coalesce(max(o.batch), 0) FROM " + schema + ".run o)), " +
+  sql += quote_literal(fence.run) +
+         "::pg_catalog.uuid, 1 + greatest((SELECT coalesce(pg_catalog.max(h.batch), 0) FROM " + schema +
+         ".history h), (SELECT coalesce(pg_catalog.max(o.batch), 0) FROM " + schema + ".run o)), " +
          std::to_string(fence.epoch) + ", " + std::to_string(request.generation);
   for (const auto* text : {&request.spec_digest, &request.source_digest, &plan.digest})
     sql += ", " + quote_literal(*text);
-  sql += ", " + json_literal(plan_json(plan)) + ", " + quote_literal(request.holder) + ")";
+  const std::string counted = history_count_sql(fence.schema);
+  sql += ", " + json_literal(plan_json(plan)) + " || " + counted + ", " + quote_literal(request.holder) + ")";
   sql +=
       " ON CONFLICT (run) DO UPDATE SET epoch = excluded.epoch, generation = excluded.generation, holder = "
-      "excluded.holder, failure = NULL";
+      "excluded.holder, failure = NULL, plan = r.plan || " +
+      counted;
   return sql + " RETURNING " + run_columns() + ", NOT EXISTS (SELECT FROM " + schema +
          ".history h WHERE h.run = r.run AND h.status <> 'failed')";
 }
@@ -45,7 +50,7 @@ std::string supersede_sql(const Fence& fence) {
   return "UPDATE " + quote_ident(fence.schema) +
          ".run SET outcome = 'Superseded', finished = pg_catalog.clock_timestamp() WHERE outcome IS NULL AND "
          "run <> " +
-         quote_literal(fence.run) + "::uuid";
+         quote_literal(fence.run) + "::pg_catalog.uuid";
 }
 
 }  // namespace
@@ -72,19 +77,26 @@ Result<migration::Inspection> PostgresRun::inspect() {
   return postgres::inspect(*context().work, request.target.ledger_schema, options, step_deadline(), {});
 }
 
+/// A step of ours failed: nothing of its transaction stays open.
+Error PostgresRun::undone(const Error& error) {
+  if (!context().work->lost()) (void)context().work->exec("ROLLBACK", step_deadline());
+  return at_own_step(error);
+}
+
 Result<> PostgresRun::open(const migration::Plan& plan) {
   const auto use = holding_->use_work();
   const Fence& fence = context().fence;
-  const std::string steps[] = {enter_sql(fence), supersede_sql(fence),
-                               open_row_sql(fence, holding_->request(), plan)};
+  const auto steps =
+      as_login({enter_sql(fence), supersede_sql(fence), open_row_sql(fence, holding_->request(), plan)});
   DBM_EFFECT_REPLY(opening, "run.open");
   if (opening.must_fail()) return context().work->lose();
   const auto answer = context().work->pipeline(steps, step_deadline());
   if (opening.reply_lost()) return context().work->lose();
-  if (answer.error) return at_own_step(*answer.error).during("open the run");
+  if (answer.error) return undone(*answer.error).during("open the run");
   opening.done();
-  row_ = read_run_row(answer.rows.back(), 0);
-  untouched_ = answer.rows.back().boolean(0, kRunColumns);
+  const Rows& opened = answer.rows[kOwnStepsAt + 2];
+  row_ = read_run_row(opened, 0);
+  untouched_ = opened.boolean(0, kRunColumns);
   if (row_.checks) {
     migration::ChecksStatus earlier;
     for (const auto& result : row_.checks->results)
@@ -155,11 +167,11 @@ Result<migration::ChecksStatus> PostgresRun::check(migration::Gate gate, const m
 Result<> PostgresRun::update_row(const std::string& assignments) {
   const auto use = holding_->use_work();
   const Fence& fence = context().fence;
-  const std::string steps[] = {enter_sql(fence), "UPDATE " + quote_ident(fence.schema) + ".run SET " +
-                                                     assignments +
-                                                     " WHERE run = " + quote_literal(fence.run) + "::uuid"};
+  const auto steps =
+      as_login({enter_sql(fence), "UPDATE " + quote_ident(fence.schema) + ".run SET " + assignments +
+                                      " WHERE run = " + quote_literal(fence.run) + "::pg_catalog.uuid"});
   const auto answer = context().work->pipeline(steps, step_deadline());
-  if (answer.error) return at_own_step(*answer.error).during("record in the run's row");
+  if (answer.error) return undone(*answer.error).during("record in the run's row");
   return {};
 }
 
@@ -205,6 +217,7 @@ Result<> PostgresRun::finish(const std::optional<Error>& failure) {
     assignments += ", outcome = " + quote_literal(failure ? failure->reason : "Succeeded") +
                    ", finished = pg_catalog.clock_timestamp()";
   if (validated) assignments += ", validated = true";
+  assignments += ", plan = plan || " + history_count_sql(context().fence.schema);
 
   DBM_EFFECT_REPLY(finishing, "run.finish");
   if (finishing.must_fail()) return context().work->lose();

@@ -48,6 +48,7 @@ class PostgresRun final : public migration::EngineRun {
  private:
   [[nodiscard]] RunContext& context() { return holding_->context(); }
   [[nodiscard]] CheckRequest check_request(const migration::Plan& plan);
+  Error undone(const Error& error);
   /// Enter and one UPDATE of the run's row, as one transaction.
   Result<> update_row(const std::string& assignments);
 

@@ -30,13 +30,16 @@ struct RunContext {
   std::int64_t batch = 0;              ///< set by open()
   std::string plan_digest, backup_id;  ///< of the run's row, for the history
   const CheckBaseline* baseline =
-      nullptr;        ///< the database before this run touched it; null when it goes on after a crash
+      nullptr;  ///< the database before this run touched it; null when it goes on after a crash
   std::optional<RehearsedChange> rehearsed;  ///< what its rehearsal did to the schema; none after a crash
-  std::string login;  ///< the role the server took us for
+  std::string login;                         ///< the role the server took us for
   /// Must follow each reset (RESET ALL …) on `work`; empty unless a session pooler refused `options`.
   std::string after_reset;
   /// Opens `watch` again, in its place; set by who owns it.
   std::function<Result<>()> reopen_watch;
+  /// Version key of a journalled script that an earlier run left unfinished, all its outcomes known: its row
+  /// stays open for whoever goes on with it. There is at most one.
+  std::string unfinished;
   /// What the checks at InTransaction have said in this run, each check once.
   migration::ChecksStatus in_transaction;
 

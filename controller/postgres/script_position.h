@@ -17,4 +17,7 @@ Position position_in(const Position& begin, std::string_view statement, int char
 /// Reads the script again up to statement `index`. Only the file's name when it cannot be read any more.
 Position locate(const migration::PendingScript& script, std::uint64_t index, int character);
 
+/// The statement's text; empty when it cannot be read again.
+std::string statement_text(const migration::PendingScript& script, std::uint64_t index);
+
 }  // namespace dbm::postgres

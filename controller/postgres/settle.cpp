@@ -17,9 +17,10 @@ std::string ledger(const RunContext& run) { return quote_ident(run.fence.schema)
 /// An applied row is closed in the transaction that inserts it; one that is not was committed by its script.
 Result<> refuse_unclosed(RunContext& run, Deadline deadline) {
   const auto rows =
-      run.work->exec("SELECT h.version, h.name FROM " + ledger(run) +
-                         ".history h WHERE h.status = 'applied' AND h.finished IS NULL ORDER BY h.id LIMIT 1",
-                     deadline);
+      ask_as_login(run,
+                   "SELECT h.version, h.name FROM " + ledger(run) +
+                       ".history h WHERE h.status = 'applied' AND h.finished IS NULL ORDER BY h.id LIMIT 1",
+                   deadline);
   if (!rows) return rows.error();
   if (rows->size() == 0) return {};
   const std::string version(rows->text(0, 0));
@@ -34,11 +35,12 @@ Result<> refuse_unclosed(RunContext& run, Deadline deadline) {
 
 Result<std::vector<OpenScript>> open_scripts(RunContext& run, Deadline deadline) {
   const auto rows =
-      run.work->exec("SELECT h.id, h.version, h.version_key, h.name, h.statements FROM " + ledger(run) +
-                         ".history h WHERE h.status = 'running' OR EXISTS (SELECT FROM " + ledger(run) +
-                         ".statement s WHERE s.history_id = h.id AND s.outcome IS NULL AND h.finished IS "
-                         "NULL) ORDER BY h.id",
-                     deadline);
+      ask_as_login(run,
+                   "SELECT h.id, h.version, h.version_key, h.name, h.statements FROM " + ledger(run) +
+                       ".history h WHERE h.status = 'running' OR EXISTS (SELECT FROM " + ledger(run) +
+                       ".statement s WHERE s.history_id = h.id AND s.outcome IS NULL AND h.finished IS "
+                       "NULL) ORDER BY h.id",
+                   deadline);
   if (!rows) return rows.error();
   std::vector<OpenScript> all;
   for (int row = 0; row < rows->size(); ++row) {
@@ -68,10 +70,11 @@ Result<Verdict> settle_statement(RunContext& run, const OpenScript& script, std:
 
 Result<> settle_statements(RunContext& run, OpenScript& script, Deadline deadline,
                            const std::stop_token& stop, Settled& settled) {
-  const auto rows = run.work->exec(
-      "SELECT s.index, s.kind, s.object, s.state_before, s.outcome FROM " + ledger(run) +
-          ".statement s WHERE s.history_id = " + std::to_string(script.id) + " ORDER BY s.index",
-      deadline);
+  const auto rows =
+      ask_as_login(run,
+                   "SELECT s.index, s.kind, s.object, s.state_before, s.outcome FROM " + ledger(run) +
+                       ".statement s WHERE s.history_id = " + std::to_string(script.id) + " ORDER BY s.index",
+                   deadline);
   if (!rows) return rows.error();
   for (int row = 0; row < rows->size(); ++row) {
     if (rows->text(row, 4) == "done") ++script.done;
@@ -85,18 +88,18 @@ Result<> settle_statements(RunContext& run, OpenScript& script, Deadline deadlin
   return {};
 }
 
+/// All of it is in effect: it is applied. Else its row stays open: what ended was the run, not this attempt.
 Result<> close(RunContext& run, const OpenScript& script, Settled& settled) {
-  const bool whole = script.done == script.statements;
-  const std::string words = "the run that had begun it ended after " + std::to_string(script.done) + " of " +
-                            std::to_string(script.statements) + " statements";
-  std::optional<Error> error;
-  if (!whole) error = Error{ErrorKind::Transient, "ProgressingWithRetry", words, "RunEnded"};
+  if (script.done < script.statements) {
+    run.unfinished = script.key;
+    settled.lines.push_back("version " + script.version + ": " + std::to_string(script.done) + " of " +
+                            std::to_string(script.statements) +
+                            " statements are in effect; it goes on from there");
+    return {};
+  }
   DBM_EFFECT_REPLY(effect, "settle.close");
-  auto closed =
-      fenced_at(effect, run, {close_script_sql(run.fence, script.key, whole ? "applied" : "failed", error)});
-  if (closed)
-    settled.lines.push_back("version " + script.version + ": " +
-                            (whole ? "all statements are in effect" : words));
+  auto closed = fenced_at(effect, run, {close_script_sql(run.fence, script.key, "applied", {})});
+  if (closed) settled.lines.push_back("version " + script.version + ": all statements are in effect");
   return closed;
 }
 

@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "postgres/published_names.h"
+
 namespace dbm::postgres {
 namespace {
 
@@ -94,12 +96,13 @@ std::string_view words_for(std::string_view sqlstate) {
 /// Whether the server's message names only what the script or the schema says, never a value of a row. A
 /// CONTEXT means SQL inside a function, perhaps made of values; 42601's message repeats what stands at the
 /// error.
-bool may_publish(const ServerError& error) {
+bool may_publish(const ServerError& error, std::string_view statement) {
   if (error.has_context || error.sqlstate == "42601") return false;
   constexpr std::array<std::string_view, 9> kListed{"42",    "25",    "2BP",   "3D", "3F",
                                                     "53300", "55P03", "57014", "57P"};
   return std::ranges::any_of(kListed,
-                             [&](std::string_view prefix) { return error.sqlstate.starts_with(prefix); });
+                             [&](std::string_view prefix) { return error.sqlstate.starts_with(prefix); }) &&
+         names_only_what_is_known(error, statement);
 }
 
 std::string one_line(std::string text) {
@@ -162,6 +165,7 @@ ServerError read_error(const PGresult* result) {
   error.column = field(result, PG_DIAG_COLUMN_NAME);
   error.constraint = field(result, PG_DIAG_CONSTRAINT_NAME);
   error.data_type = field(result, PG_DIAG_DATATYPE_NAME);
+  error.translated = field(result, PG_DIAG_SEVERITY) != error.severity;
   const std::string context = field(result, PG_DIAG_CONTEXT);
   error.has_context = !context.empty();
   error.in_copy = context.starts_with("COPY ") && context.find('\n') == std::string::npos;
@@ -177,13 +181,13 @@ ErrorKind kind_of(std::string_view sqlstate) {
   return sqlstate == "40003" ? ErrorKind::InDoubt : ErrorKind::Terminal;
 }
 
-Error translate(const ServerError& error, std::string_view reason) {
+Error translate(const ServerError& error, std::string_view reason, std::string_view statement) {
   Error out{kind_of(error.sqlstate), std::string(reason), ""};
   out.sqlstate = error.sqlstate;
   out.server_message = error.server_message;
   if (!error.detail.empty()) out.server_message += " DETAIL: " + error.detail;
 
-  if (may_publish(error))
+  if (may_publish(error, statement))
     out.message = one_line(error.server_message) + " (" + error.sqlstate + ")" + names_of(error);
   else
     out.message = std::string(words_for(error.sqlstate)) + " (" + error.sqlstate + ")" + names_of(error);

@@ -15,6 +15,7 @@ struct ServerError {
   std::string sqlstate, severity, server_message, detail, hint, source_file, schema, table, column,
       constraint, data_type;
   bool has_context = false;  ///< raised inside a function, perhaps by SQL made of values
+  bool translated = false;   ///< the server's messages are not in English
   bool in_copy = false;      ///< the context is a COPY alone: the names are the schema's
   int position = 0;          ///< character of the statement, from 1; 0: none
 };
@@ -24,7 +25,8 @@ ServerError read_error(const PGresult* result);
 /// and names, and the server's words only for the listed SQLSTATEs that cannot carry row values
 /// (docs/status.md#words). `reason` is the condition's reason for terminal errors ("ApplyFailed"); transient
 /// and waiting ones bring their own.
-Error translate(const ServerError& error, std::string_view reason);
+/// `statement`: what was sent, where it may have read rows; empty: not known, or our own.
+Error translate(const ServerError& error, std::string_view reason, std::string_view statement = {});
 
 /// An error of one of our own steps: MG001, MG002 are Cancelled/Fenced (but see run_lock_given_away), MG003
 /// is Terminal/ManualInterventionRequired, a second applied row (23505) stays what it is. Class MG counts

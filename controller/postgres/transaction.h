@@ -16,7 +16,18 @@
 namespace dbm::postgres {
 
 /// Whose step a reply belongs to: class MG counts at our own only.
-enum class Step : std::uint8_t { Reset, Begin, Setting, Role, Enter, Statement, Harden, Leave, Commit };
+enum class Step : std::uint8_t {
+  Reset,
+  Begin,
+  Setting,
+  Role,
+  Enter,
+  Statement,
+  Harden,
+  Guard,
+  Leave,
+  Commit
+};
 
 struct StepTag {
   Step step = Step::Begin;
@@ -45,6 +56,8 @@ std::string transaction_ended_remedy(const migration::PendingScript& script);
 /// What MG001 and MG002 mean once `enter` has passed in the same transaction: this script did it. Terminal
 /// with `reason`, cause RunLockGivenAway. Other errors stay as they are.
 Error run_lock_given_away(Error error, const migration::PendingScript& script, std::string_view reason);
+/// The login may not become the role that the spec names.
+Error role_refused(Error error);
 /// Rows a statement changed, as its command tag says.
 std::int64_t rows_changed(const PGresult* result);
 

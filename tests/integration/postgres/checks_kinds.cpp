@@ -62,7 +62,7 @@ TEST_F(CheckKinds, SqlIsLoadedStrictly) {
   EXPECT_EQ(ask_one(sql_check("SELECT FROM WHERE")),
             "Failed: cannot be asked: syntax error (42601) at character 13");
   EXPECT_EQ(ask_one(sql_check("SELECT nextval('s') FROM tickets")),
-            "Failed: cannot be asked: relation \"s\" does not exist (42P01) at character 16");
+            "Failed: cannot be asked: the statement does not fit the schema (42P01) at character 16");
 }
 
 TEST_F(CheckKinds, SqlCannotWriteThroughAFunction) {

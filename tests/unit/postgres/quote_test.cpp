@@ -20,11 +20,12 @@ TEST(QuoteLiteral, HoldsWhateverStandardConformingStringsSays) {
 TEST(LedgerSteps, WriteTheirArgumentsOutWithTypes) {
   const Fence fence{"my dbm", -7, 3, "0d9f2b3c-0000-4000-8000-000000000001"};
 
-  EXPECT_EQ(
-      enter_sql(fence),
-      "SELECT \"my dbm\".enter('-7'::bigint, '3'::bigint, '0d9f2b3c-0000-4000-8000-000000000001'::uuid)");
+  EXPECT_EQ(enter_sql(fence),
+            "SELECT \"my dbm\".enter('-7'::bigint, '3'::bigint, "
+            "'0d9f2b3c-0000-4000-8000-000000000001'::pg_catalog.uuid)");
   EXPECT_EQ(done_statement_sql(fence, "0007", 2, "done", 5),
-            "SELECT \"my dbm\".done_statement('0007'::text, '2'::bigint, 'done'::text, '5'::bigint)");
+            "SELECT \"my dbm\".done_statement('0007'::pg_catalog.text, '2'::bigint, 'done'::pg_catalog.text, "
+            "'5'::bigint)");
 }
 
 }  // namespace

@@ -36,7 +36,8 @@ INSTANTIATE_TEST_SUITE_P(
                       KindCase{"MG001", ErrorKind::Terminal}));
 
 TEST(Translate, PublishesTheServersWordsOnlyWhereTheyCannotHoldValues) {
-  const Error listed = translate(report("42P07", "relation \"orders\" already exists"), "ApplyFailed");
+  const Error listed = translate(report("42P07", "relation \"orders\" already exists"), "ApplyFailed",
+                                 "CREATE TABLE orders ()");
   const Error values =
       translate(report("22P02", "invalid input syntax for type integer: \"canary\""), "ApplyFailed");
   const Error syntax = translate(report("42601", "syntax error at or near \"canary\""), "ApplyFailed");
@@ -47,6 +48,44 @@ TEST(Translate, PublishesTheServersWordsOnlyWhereTheyCannotHoldValues) {
   EXPECT_EQ(syntax.message, "syntax error (42601)");
   EXPECT_EQ(syntax.cause, "SyntaxError");
 }
+
+struct NamesCase {
+  const char *sqlstate, *message, *statement;
+  int position;
+  bool published;
+};
+class PublishedNames : public ::testing::TestWithParam<NamesCase> {};
+TEST_P(PublishedNames, ComeFromTheStatementOrTheSchema) {
+  auto said = report(GetParam().sqlstate, GetParam().message);
+  said.position = GetParam().position;
+
+  const std::string message = translate(said, "ApplyFailed", GetParam().statement).message;
+
+  const std::string whole = std::string(GetParam().message) + " (" + GetParam().sqlstate + ")";
+  EXPECT_EQ(message == whole, GetParam().published) << message;
+  if (!GetParam().published) {
+    EXPECT_EQ(message.find("canary"), std::string::npos);
+  }
+}
+INSTANTIATE_TEST_SUITE_P(
+    All, PublishedNames,
+    ::testing::Values(
+        NamesCase{"42P01", "relation \"canary\" does not exist", "SELECT v::regclass FROM t", 0, false},
+        NamesCase{"42P01", "relation \"canary\" does not exist", "SELECT 'canary'::regclass", 8, false},
+        NamesCase{"42P01", "relation \"orders\" does not exist", "SELECT * FROM Orders", 15, true},
+        NamesCase{"42P01", "relation \"public.orders\" does not exist", "ALTER TABLE public.orders ADD a int",
+                  0, true},
+        NamesCase{"42804", "column \"a\" is of type integer but expression is of type text",
+                  "INSERT INTO t SELECT b FROM u", 22, true},
+        NamesCase{"42883", "operator does not exist: canary", "SELECT v::regoperator FROM t", 0, false},
+        NamesCase{"42883", "operator does not exist: text = integer", "SELECT a = b FROM t", 10, true},
+        NamesCase{"42704", "large object 4711 does not exist", "SELECT lo_open(v, 1) FROM t", 0, false},
+        NamesCase{"42704", "Typ \u201Ecanary\u201C existiert nicht", "SELECT v::regtype FROM t", 0, false},
+        NamesCase{"42501", "permission denied for table orders", "SELECT f()", 0, true},
+        NamesCase{"42701", "column \"Odd name\" of relation \"t\" already exists",
+                  "ALTER TABLE t ADD \"Odd name\" int", 0, true},
+        NamesCase{"42703", "column \"canary\" of relation \"t\" does not exist",
+                  "SELECT pg_get_serial_sequence('t', v) FROM t", 0, false}));
 
 TEST(Translate, KeepsWordsFromInsideAFunctionToTheLedger) {
   auto inside = report("42P01", "relation \"canary\" does not exist");  // EXECUTE format('… %I', value)
@@ -109,7 +148,7 @@ TEST(AtOwnStep, CountsClassMgOnlyThere) {
 }
 
 TEST(Translate, StaysOnOneLine) {
-  EXPECT_EQ(translate(report("42704", "type \"a\nb\" does not exist"), "x").message,
+  EXPECT_EQ(translate(report("42704", "type \"a\nb\" does not exist"), "x", "DROP TYPE \"a\nb\"").message,
             "type \"a b\" does not exist (42704)");
 }
 
