@@ -76,6 +76,7 @@ class Pass {
  private:
   Result<> take(const Piece& piece, const Summary& summary);
   Result<bool> take_wrap(const Piece& piece, const Summary& summary);
+  Result<bool> take_block(const Piece& piece, Wrap wrap);
   const StatementClass& class_of(const Piece& piece, const Summary& summary);
   Result<> refuse(const Piece& piece, const StatementClass& what) const;
   void soften(StatementClass& what) const;
@@ -93,7 +94,8 @@ class Pass {
   bool first_ = true;
   enum class Wrapped : unsigned char { No, Open, Closed } wrap_ = Wrapped::No;
   Position wrap_at_;
-  std::string outside_;  ///< The first statement that cannot be in a transaction, and where.
+  bool in_block_ = false;  ///< between BEGIN and COMMIT of a script that runs statement by statement
+  std::string outside_;    ///< The first statement that cannot be in a transaction, and where.
   Position outside_at_;
   bool quick_ = true;  ///< Nothing so far whose duration nobody knows, or that reaches outside.
   std::set<std::string> created_;
@@ -109,6 +111,8 @@ Error control(const Position& at, const std::string& message, std::string remedy
 /// the statement was such a wrap and needs nothing more.
 Result<bool> Pass::take_wrap(const Piece& piece, const Summary& summary) {
   const Wrap wrap = wrap_of(summary);
+  if (wrap != Wrap::Special && result_.directives.transaction == TransactionMode::None)
+    return take_block(piece, wrap);
   if (wrap == Wrap::None && wrap_ != Wrapped::Closed) return false;
   if (wrap == Wrap::Special)
     return control(piece.at,
@@ -119,7 +123,7 @@ Result<bool> Pass::take_wrap(const Piece& piece, const Summary& summary) {
     return control(
         piece.at,
         wrap == Wrap::Begin ? "the file holds several transactions" : "the file goes on behind its COMMIT",
-        "make each transaction a script of its own");
+        "make each transaction a script of its own, or write `-- dbm:transaction none` on its first line");
   if (wrap == Wrap::Begin && wrap_ == Wrapped::No && result_.statements == 0) {
     wrap_ = Wrapped::Open;
     wrap_at_ = piece.at;
@@ -133,6 +137,22 @@ Result<bool> Pass::take_wrap(const Piece& piece, const Summary& summary) {
       piece.at,
       std::string(wrap == Wrap::Begin ? "BEGIN" : "COMMIT") + " inside a script: its transaction is ours",
       "remove it, or write BEGIN and COMMIT around the whole file");
+}
+
+/// In a script that runs statement by statement each BEGIN … COMMIT is one unit: a transaction of ours.
+Result<bool> Pass::take_block(const Piece& piece, Wrap wrap) {
+  if (wrap == Wrap::None) return false;
+  const bool begins = wrap == Wrap::Begin;
+  if (begins == in_block_)
+    return control(piece.at, begins ? "BEGIN inside of BEGIN … COMMIT" : "COMMIT without a BEGIN before it",
+                   "write each block as BEGIN … COMMIT");
+  in_block_ = begins;
+  wrap_at_ = piece.at;
+  StatementClass what;
+  what.kind = begins ? "BEGIN" : "COMMIT";
+  keep(piece, what);
+  ++result_.statements;
+  return true;
 }
 
 const StatementClass& Pass::class_of(const Piece& piece, const Summary& summary) {
@@ -207,6 +227,8 @@ Result<> Pass::take(const Piece& piece, const Summary& summary) {
   const StatementClass& text_says = class_of(piece, summary);
   const StatementClass& what = refused_inside_ ? current_ = outside_if_unsure(text_says) : text_says;
   if (const auto refused = refuse(piece, what); !refused) return refused.error();
+  if (in_block_ && what.scope == Scope::OutsideOnly)
+    return control(piece.at, what.kind + " cannot run between BEGIN and COMMIT", "move it out of the block");
   add(piece, what);
   ++result_.statements;
   return {};
@@ -259,15 +281,12 @@ Result<> Pass::settle_transaction() {
     return control(outside_at_,
                    outside_ + " cannot run in a transaction, which dbm:transaction script asks for",
                    "move it into a script of its own, or remove the directive");
-  if (wrap_ == Wrapped::Open)
+  if (wrap_ == Wrapped::Open || in_block_)
     return control(wrap_at_, "the BEGIN here has no COMMIT", "remove it, or end the file with COMMIT");
   result_.wrapped = wrap_ == Wrapped::Closed;
   if (result_.wrapped && !outside_.empty())
     return control(outside_at_, outside_ + " cannot run between BEGIN and COMMIT",
                    "move it into a script of its own");
-  if (result_.wrapped && !result_.in_transaction)
-    return control(wrap_at_, "BEGIN … COMMIT and dbm:transaction none contradict each other",
-                   "remove one of them");
   if (result_.wrapped)
     result_.notices.push_back(
         text_.name +

@@ -231,5 +231,63 @@ TEST_F(PassingTrouble, IsClosedAsFailedWhenThePlanIsAnotherNow) {
   EXPECT_EQ(statuses(), "0001|failed|t\n0002|applied|t");
 }
 
+/// Each BEGIN … COMMIT of such a script is one transaction, with its journal rows in it: nobody is asked
+/// after a crash.
+class Blocks : public JournalSession {
+ protected:
+  const std::vector<NamedScript> scripts_{
+      {"0001_a.sql",
+       "-- dbm:transaction none\nBEGIN;\nCREATE TABLE first (i int);\nUPDATE canary SET v = v * 2 + 1;\n"
+       "COMMIT;\nVACUUM t;\nBEGIN;\nINSERT INTO first VALUES (1);\nDO 'BEGIN INSERT INTO first VALUES (2); "
+       "END';\nCOMMIT;\nVACUUM first;\n"}};
+};
+
+TEST_F(Blocks, AreTransactionsOfTheirOwn) {
+  ASSERT_TRUE(begin());
+
+  const auto done = apply(scripts_);
+
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(statuses(), "0001|applied|t");
+  EXPECT_EQ(ask("SELECT count(DISTINCT xmin::text), count(*) FROM first"), "1|2");
+  EXPECT_EQ(ask("SELECT count(*) FROM dbm.statement WHERE outcome = 'done'"), "10");
+  EXPECT_EQ(ask("SELECT v FROM canary"), "3");
+}
+
+TEST_F(Blocks, TakeEffectOnceWhenTheirCommitIsCutOff) {
+  for (const Cut cut : {Cut::BeforeSend, Cut::AfterSend}) {
+    TcpProxy proxy(database_.server().port());
+    ASSERT_TRUE(begin(proxy.port()));
+    const auto made = plan(scripts_);
+    if (made.pending.empty()) break;
+    proxy.cut_at("INSERT INTO first VALUES (1)", cut);
+
+    ASSERT_FALSE(apply_plan(made));
+    EXPECT_EQ(ask("SELECT count(*) FROM first"), "0");
+  }
+  const auto next = begin();
+  ASSERT_TRUE(next) << next.error().message;
+  const auto done = apply(scripts_);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(ask("SELECT string_agg(i::text, ',' ORDER BY i) FROM first"), "1,2");
+  EXPECT_EQ(ask("SELECT v FROM canary"), "3");
+  EXPECT_EQ(statuses(), "0001|applied|t");
+}
+
+TEST_F(Blocks, AreUndoneWholeByAnError) {
+  ASSERT_TRUE(begin());
+
+  const auto done =
+      apply({{"0001_a.sql",
+              "-- dbm:transaction none\nBEGIN;\nCREATE TABLE first (i int);\nCOMMIT;\nBEGIN;\nINSERT INTO "
+              "first VALUES (1);\nSELECT 1 / 0;\nCOMMIT;\n"}});
+
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().sqlstate, "22012");
+  EXPECT_EQ(done.error().at.line, 7);
+  EXPECT_EQ(ask("SELECT count(*) FROM first"), "0");
+  EXPECT_EQ(ask("SELECT index, outcome FROM dbm.statement ORDER BY 1"), "0|done\n1|done\n2|done");
+}
+
 }  // namespace
 }  // namespace dbm::test
