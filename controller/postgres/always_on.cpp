@@ -58,7 +58,7 @@ CheckResult schema_difference(const SchemaSnapshot& now, const CheckBaseline& ba
                               const PlanWords& words, const RehearsedChange* rehearsed) {
   const auto outcome = refuse_lost_objects(baseline.schema, now, words.losses, {});
   if (outcome && rehearsed != nullptr) {
-    const std::string other = difference(*rehearsed, change_between(baseline.schema, now));
+    const std::string other = difference(*rehearsed, baseline.schema, now);
     if (!other.empty())
       return {"schemaDiff", kAfter, "Warned", "otherwise than in the dry run, the schema " + other};
   }

@@ -73,9 +73,6 @@ Result<> RehearsalTry::begin() {
   effect.done();
   const Rows& files = begun.rows.back();
   for (int row = 0; row < files.size(); ++row) files_[std::string(files.text(row, 0))] = files.text(row, 1);
-  auto before = take_snapshot(*run_.work, run_.fence.schema, deadline_, stop_);
-  if (!before) return before.error();
-  before_ = std::move(*before);
   return {};
 }
 
@@ -101,8 +98,7 @@ void RehearsalTry::look_at_schema() {
   const auto limited =
       run_.work->exec("SET LOCAL statement_timeout = " + server_millis(left), deadline_, stop_);
   if (!limited) return;
-  if (const auto after = take_snapshot(*run_.work, run_.fence.schema, deadline_, stop_))
-    change = change_between(before_, *after);
+  if (auto after = take_snapshot(*run_.work, run_.fence.schema, deadline_, stop_)) schema = std::move(*after);
 }
 
 TryOutcome RehearsalTry::failed(std::size_t index, Error error) const {
@@ -297,7 +293,7 @@ TryOutcome RehearsalTry::judge(std::size_t index, std::uint64_t statement, const
             "it uses an enum label that is usable only once an earlier script is committed",
             {}};
   if (said.error->sqlstate == "25001") return {Kind::Stopped, index, "it cannot run in a transaction", {}};
-  Error error = translate(*said.error, "DryRunFailed");
+  Error error = translate(*said.error, "DryRunFailed", statement_text(plan_.pending[index], statement));
   if (error.sqlstate.starts_with("MG"))
     error.message = "the script's own code raised an error (" + error.sqlstate + ")";
   error.at = locate(plan_.pending[index], statement, said.error->position);

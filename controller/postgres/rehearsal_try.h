@@ -10,9 +10,9 @@
 
 #include "migration/engine.h"
 #include "migration/plan.h"
+#include "postgres/catalog.h"
 #include "postgres/pipeline.h"
 #include "postgres/run_context.h"
-#include "postgres/schema_change.h"
 #include "postgres/sqlstate.h"
 #include "script/statements.h"
 
@@ -49,8 +49,7 @@ class RehearsalTry {
   std::vector<migration::RehearsedStatement> statements;  ///< at most 1,000
   /// How long locks were held that keep others from reading or writing rows; set by roll_back().
   std::int64_t blocking_millis = 0;
-  std::optional<SchemaChange>
-      change;  ///< what all of it did to the schema; none where that was not looked at
+  std::optional<SchemaSnapshot> schema;  ///< as all of it left it; none where that was not looked at
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -79,7 +78,6 @@ class RehearsalTry {
   const std::stop_token& stop_;
   std::map<std::string, std::string> files_;  ///< oid → file node of every user relation, before
   std::set<std::string> seen_locks_;
-  SchemaSnapshot before_;
   std::optional<Clock::time_point> blocking_since_;
   std::int64_t looks_ = 0;
   bool open_ = false;

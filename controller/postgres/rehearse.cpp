@@ -81,7 +81,7 @@ class Rehearsing {
       if (!undone && (outcome.kind != Kind::Failed || undone.error().kind == ErrorKind::Cancelled))
         return undone.error();
       rehearsal.statements = std::move(attempt.statements);
-      change_ = std::move(attempt.change);
+      schema_ = std::move(attempt.schema);
       rehearsal.summary.longest_blocking_millis =
           std::max(rehearsal.summary.longest_blocking_millis, attempt.blocking_millis);
       if (outcome.kind != Kind::LockTimeout) return outcome;
@@ -92,8 +92,8 @@ class Rehearsing {
     }
   }
 
-  /// What the last try did to the schema.
-  [[nodiscard]] const std::optional<SchemaChange>& change() const { return change_; }
+  /// The schema as the last try left it.
+  [[nodiscard]] std::optional<SchemaSnapshot>& schema() { return schema_; }
 
  private:
   RunContext& run_;
@@ -102,12 +102,12 @@ class Rehearsing {
   const std::stop_token& stop_;
   const migration::ProgressSink& progress_;
   LockSchedule schedule_;
-  std::optional<SchemaChange> change_;
+  std::optional<SchemaSnapshot> schema_;
 };
 
 /// For the comparison after the run: what of it the scripts from `end` on may change again.
-RehearsedChange to_compare(SchemaChange change, const migration::Plan& plan, std::size_t end) {
-  RehearsedChange rehearsed{std::move(change), end == plan.pending.size(), false};
+RehearsedChange to_compare(SchemaSnapshot after, const migration::Plan& plan, std::size_t end) {
+  RehearsedChange rehearsed{std::move(after), end == plan.pending.size(), false};
   for (std::size_t index = end; index < plan.pending.size(); ++index) {
     const script::Analysis& rest = plan.pending[index].analysis;
     rehearsed.rest_loses =
@@ -142,8 +142,8 @@ Result<migration::Rehearsal> rehearse(RunContext& run, const migration::Plan& pl
   if (outcome->kind == Kind::Failed) return *outcome->error;
   if (outcome->kind == Kind::Stopped && mode == DryRunMode::Rehearse)
     return insisted(plan, outcome->script, outcome->why);
-  if (outcome->kind == Kind::Done && rehearsing.change())
-    run.rehearsed = to_compare(*rehearsing.change(), plan, end);
+  if (outcome->kind == Kind::Done && rehearsing.schema())
+    run.rehearsed = to_compare(*std::move(rehearsing.schema()), plan, end);
   if (outcome->kind == Kind::Stopped)
     leave_out(rehearsal, plan, outcome->script, outcome->why);
   else

@@ -63,8 +63,10 @@ SchemaChange change_between(const SchemaSnapshot& before, const SchemaSnapshot& 
   return {only_in(now, then), only_in(then, now)};
 }
 
-std::string difference(const RehearsedChange& rehearsed, const SchemaChange& actual) {
-  const SchemaChange& expected = rehearsed.change;
+std::string difference(const RehearsedChange& rehearsed, const SchemaSnapshot& before,
+                       const SchemaSnapshot& now) {
+  const SchemaChange expected = change_between(before, rehearsed.after);
+  const SchemaChange actual = change_between(before, now);
   std::string text;
   // What only scripts did that were not rehearsed is expected of nobody.
   if (rehearsed.whole) add(text, "gained", without(actual.gained, expected.gained));
