@@ -64,8 +64,8 @@ struct RunRow {
   std::optional<ChecksStatus> checks;
   std::string outcome;  ///< empty while open; Succeeded, or the reason of the failure
   std::optional<FailureStatus> failure;
-  std::string started, finished;  ///< RFC 3339, database time
-  bool validated = false;         ///< phase Validate came to its end
+  std::string started, finished;   ///< RFC 3339, database time
+  bool validated = false;          ///< phase Validate came to its end
   std::optional<PlanStatus> plan;  ///< what was pending when it began
 };
 

@@ -33,8 +33,8 @@ struct CheckRequest {
   const migration::Spec* spec = nullptr;
   const migration::Plan* plan = nullptr;  ///< null: none pending
   const CheckBaseline* baseline = nullptr;
-  const RehearsedChange* rehearsed = nullptr;  ///< null: nothing to hold the schema's change against
   std::chrono::milliseconds timeout{60'000};  ///< of one check at Before and After
+  const RehearsedChange* rehearsed = nullptr;  ///< null: nothing to hold the schema's change against
   LookSessions* looks = nullptr;
 };
 
