@@ -43,6 +43,7 @@ Result<std::vector<OpenScript>> open_scripts(RunContext& run, Deadline deadline)
                    deadline);
   if (!rows) return rows.error();
   std::vector<OpenScript> all;
+  all.reserve(static_cast<std::size_t>(rows->size()));
   for (int row = 0; row < rows->size(); ++row) {
     all.push_back({rows->number(row, 0), rows->number(row, 4), 0, std::string(rows->text(row, 1)),
                    std::string(rows->text(row, 2)), std::string(rows->text(row, 3))});
