@@ -2,6 +2,7 @@
 #include <thread>
 
 #include "apply_fixture.h"
+#include "base/digest.h"
 
 namespace dbm::test {
 namespace {
@@ -248,8 +249,10 @@ TEST_F(ApplyTransaction, SaysThatTheRoleCannotBeHad) {
 
 TEST_F(ApplyTransaction, SaysWhatToDoAboutAStatementThatRefusesATransaction) {
   ASSERT_TRUE(begin());
-  auto made = plan({{"0001_a.sql", "VACUUM witness;"}});
-  made.pending[0].analysis.in_transaction = true;
+  auto made = plan({{"0001_a.sql", "-- dbm:transaction script\nREINDEX TABLE witness;"}});
+  const std::string text = "-- dbm:transaction script\nVACUUM witness;";
+  made.pending[0].script.forward = script::text_of("0001_a.sql", text);
+  made.pending[0].script.checksum = "sha256:" + sha256_hex(text);
 
   const auto done = apply_plan(made);
 

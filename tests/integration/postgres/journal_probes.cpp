@@ -201,7 +201,8 @@ TEST_F(JournalProbes, AStatementThatTurnsOutToRefuseATransactionChangesNothingAn
   const auto done = apply_plan(made);
 
   ASSERT_FALSE(done);
-  EXPECT_EQ(done.error().kind, ErrorKind::Terminal);
+  EXPECT_EQ(done.error().kind, ErrorKind::Transient);
+  EXPECT_EQ(done.error().cause, "PlanOutdated") << "the next plan runs it statement by statement";
   EXPECT_EQ(done.error().sqlstate, "25001");
   EXPECT_EQ(done.error().at, (Position{"0001_a.sql", 2, 1}));
   EXPECT_EQ(ask("SELECT to_regclass('before_it') IS NULL"), "t");
