@@ -9,12 +9,12 @@ namespace {
 
 using Versions = std::vector<std::string>;
 
-std::function<void(World&)> exactly_once(Versions versions) {
+std::function<void(World&)> exactly_once(const Versions& versions) {
   return [versions](World& world) { world.expect_exactly_once(versions); };
 }
 
 /// Statement by statement: ledger row and effect are not one transaction, all else holds.
-std::function<void(World&)> once_outside(Versions versions, const std::string& query,
+std::function<void(World&)> once_outside(const Versions& versions, const std::string& query,
                                          const std::string& answer) {
   return [=](World& world) {
     EXPECT_EQ(world.applied_versions(), versions);
