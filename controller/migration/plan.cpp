@@ -186,7 +186,7 @@ class Planner {
     Error error = changed(what, "ChecksumDiffers").with_position({line.script->forward.name, 0, 0});
     const auto before = static_cast<std::uint64_t>(row.statements);
     if (const auto added = script::appended_at(line.script->forward, before, row.normalised)) {
-      error.message += "; new is all from statement " + std::to_string(before + 1) + " on";
+      error.message += "; all from statement " + std::to_string(before + 1) + " on is new";
       return error.with_position(*added).with_remedy(
           "move what was added into a new script, or set changedScript: Warn");
     }

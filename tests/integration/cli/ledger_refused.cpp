@@ -19,10 +19,23 @@ class Applied : public Refused {
 TEST_F(Applied, ChangedScript) {
   world.script("0001_step.sql", witness_lines("0001") + "SELECT 2;");
 
+  refused(
+      {1, "Stalled/ChangedScript", "ChecksumDiffers",
+       "dbm: 0001_step.sql:3:1 was changed after it was applied: the ledger has "
+       "sha256:d1b111025524566933e3e624fcf4320174c301c11d12c26238cc43da63c58ec1, the source "
+       "sha256:93347c3f5cb7c3670e9214c2a8d50dcb07699d7cec3828d848c4bbf2c769285c; all from statement 3 on is "
+       "new [ChecksumDiffers]; move what was added into a new script, or set changedScript: Warn",
+       "made"});
+}
+
+TEST_F(Applied, ChangedScriptInTheMiddle) {
+  world.script("0001_step.sql", "SELECT 2;" + witness_lines("0001"));
+
   refused({1, "Stalled/ChangedScript", "ChecksumDiffers",
            "dbm: 0001_step.sql was changed after it was applied: the ledger has "
            "sha256:d1b111025524566933e3e624fcf4320174c301c11d12c26238cc43da63c58ec1, the source "
-           "sha256:93347c3f5cb7c3670e9214c2a8d50dcb07699d7cec3828d848c4bbf2c769285c [ChecksumDiffers]; undo "
+           "sha256:a9b37e56de7ebd0e7d93dfcf875337a5b97aeb7cc906c75c168d433ca23539e3; it had 2 statements, "
+           "now 3 [ChecksumDiffers]; undo "
            "the change and write a new script instead, or set changedScript: Warn",
            "made"});
 }

@@ -101,7 +101,7 @@ TEST_F(PlanTable, ChangedAtItsEndIsRefusedAtWhatWasAdded) {
       "CREATE TABLE a (id int);\nINSERT INTO a VALUES (1);\n-- more\nINSERT INTO a VALUES (2);\n";
 
   EXPECT_EQ(plan().error().at, (Position{"0001_a.sql", 4, 1}));
-  EXPECT_THAT(plan().error().message, testing::EndsWith("; new is all from statement 3 on"));
+  EXPECT_THAT(plan().error().message, testing::EndsWith("; all from statement 3 on is new"));
   EXPECT_EQ(plan().error().remedy, "move what was added into a new script, or set changedScript: Warn");
 }
 
