@@ -64,9 +64,12 @@ std::optional<Error> ledger_trouble(const Inspection& database, bool take_over) 
 /// request.
 std::optional<Error> failed_before(const Facts& facts) {
   const RunRow* run = facts.run_of_this();
-  if (facts.requested || run == nullptr || run->outcome.empty() || !is_stalled_reason(run->outcome))
-    return std::nullopt;
-  Error error{ErrorKind::Terminal, run->outcome, "the last run ended with " + run->outcome};
+  if (facts.requested || run == nullptr) return std::nullopt;
+  // An open row with a failure: what an earlier run left open waits for a person.
+  const bool waits = run->outcome.empty() && run->failure;
+  const std::string outcome = waits ? "ManualInterventionRequired" : run->outcome;
+  if (!is_stalled_reason(outcome)) return std::nullopt;
+  Error error{ErrorKind::Terminal, outcome, "the last run ended with " + outcome};
   if (!run->failure) return error;
   const FailureStatus& failure = *run->failure;
   if (!failure.message.empty()) error.message = failure.message;
@@ -81,6 +84,7 @@ std::optional<Error> failed_before(const Facts& facts) {
 /// Something is pending, or was never validated for this spec.
 bool run_is_needed(const Facts& facts) {
   if (!facts.plan->empty()) return true;
+  if (facts.database->ledger != LedgerState::Ours) return true;  // to be made, or to be taken over
   const RunRow* last = facts.last_run();
   return last == nullptr || last->outcome != "Succeeded" || !last->validated ||
          last->spec_digest != facts.migration.spec_digest;

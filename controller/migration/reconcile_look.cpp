@@ -64,6 +64,16 @@ Json script_json(const PendingScript& pending) {
   return json;
 }
 
+/// There is work to do, and nobody has said how it went.
+Verdict ahead(const Facts& facts) {
+  const RunRow* last = facts.last_run();
+  if (last == nullptr || !last->outcome.empty()) return {Mood::New};
+  return {
+      .mood = Mood::Waiting,
+      .why = Error{ErrorKind::Transient, "ProgressingWithRetry",
+                   "a run is under way, or was interrupted; the next one goes on with it", "Interrupted"}};
+}
+
 }  // namespace
 
 Json to_json(const PlanReport& report) {
@@ -141,7 +151,7 @@ Result<Status> Reconciler::status(const kubernetes::ObjectKey& key, Deadline dea
     case Next::Wait:
       return project(facts, facts.previous, {.mood = Mood::Waiting, .why = decision.why}, now);
     default:
-      return project(facts, facts.previous, {Mood::New}, now);
+      return project(facts, facts.previous, ahead(facts), now);
   }
 }
 

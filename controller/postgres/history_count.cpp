@@ -27,8 +27,10 @@ std::string missing_rows_sql(const std::string& schema) {
          ledger +
          ".run r, LATERAL pg_catalog.jsonb_array_elements(r.plan -> 'pending') p (script) WHERE r.outcome = "
          "'Succeeded' AND NOT EXISTS (SELECT FROM " +
-         ledger + ".history h WHERE h.version = p.script ->> 'version')) FROM (SELECT " + expected(schema) +
-         " - " + counted(schema) + " AS missing) m WHERE m.missing > 0";
+         ledger +
+         ".history h WHERE h.version = p.script ->> 'version' AND h.status NOT IN ('running', 'failed'))) "
+         "FROM (SELECT " +
+         expected(schema) + " - " + counted(schema) + " AS missing) m WHERE m.missing > 0";
 }
 
 std::string missing_rows(const Rows& rows) {
@@ -40,6 +42,12 @@ std::string missing_rows(const Rows& rows) {
   if (!versions.empty())
     text += (versions.find(',') == std::string::npos ? " (version " : " (versions ") + versions + ")";
   return text;
+}
+
+bool names_missing(const Rows& rows, const std::string& version) {
+  if (rows.size() == 0) return false;
+  const std::string versions = ", " + std::string(rows.text(0, 1)) + ", ";
+  return versions.find(", " + version + ", ") != std::string::npos;
 }
 
 std::string put_back_sql(const std::string& schema, const std::string& version,

@@ -14,6 +14,8 @@ std::string history_count_sql(const std::string& schema);
 std::string missing_rows_sql(const std::string& schema);
 /// "2 rows are missing from its history (versions 0007, 0008)"; empty when none is. Of missing_rows_sql.
 std::string missing_rows(const Rows& rows);
+/// Whether a version is among those that a run has applied and that have no row of it. Of missing_rows_sql.
+bool names_missing(const Rows& rows, const std::string& version);
 /// A row for a version that has none, so that it counts as there and the script runs again.
 std::string put_back_sql(const std::string& schema, const std::string& version,
                          const std::string& version_key, const std::string& run, std::int64_t epoch);

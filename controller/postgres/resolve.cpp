@@ -57,7 +57,8 @@ Error is_applied(const std::string& version) {
 
 Result<> decide(RunContext& run, const std::string& version, const std::vector<std::string>& said,
                 Deadline deadline, const std::stop_token& stop) {
-  std::vector<std::string> steps{enter_sql(run.fence)};
+  std::vector<std::string> steps{enter_sql(run.fence), "UPDATE " + quote_ident(run.fence.schema) +
+                                                           ".run SET failure = NULL WHERE outcome IS NULL"};
   steps.insert(steps.end(), said.begin(), said.end());
   DBM_EFFECT_REPLY(resolving, "run.resolve");
   if (resolving.must_fail()) return run.work->lose();
@@ -83,20 +84,23 @@ Result<> resolve_version(RunContext& run, const std::string& version, migration:
           " WHERE version_key = " + quote_literal(parsed->key) + " HAVING count(*) > 0",
       deadline);
   if (!known) return known.error();
-  if (known->size() == 0 && resolution != migration::Resolution::Applied) {
+  const bool is_closed = known->size() > 0 && known->boolean(0, 0);
+  if (resolution != migration::Resolution::Applied && !is_closed) {
     const auto missing = ask_as_login(run, missing_rows_sql(run.fence.schema), deadline);
     if (!missing) return missing.error();
-    if (!missing_rows(*missing).empty())
-      return decide(run, version,
-                    {put_back_sql(run.fence.schema, version, parsed->key, run.fence.run, run.fence.epoch)},
-                    deadline, stop);
+    // A version with rows of other attempts counts only where the runs say that it was applied once.
+    if (known->size() == 0 ? !missing_rows(*missing).empty() : names_missing(*missing, version)) {
+      auto said = say_pending(history, parsed->key);
+      said.push_back(put_back_sql(run.fence.schema, version, parsed->key, run.fence.run, run.fence.epoch));
+      return decide(run, version, said, deadline, stop);
+    }
   }
   if (known->size() == 0)
     return Error{ErrorKind::Terminal, "InvalidSpec", "resolve: the ledger has no row of version " + version,
                  "InvalidValue"};
 
   // The run lock is held: what was read stays so.
-  if (resolution == migration::Resolution::Pending && known->boolean(0, 0)) return is_applied(version);
+  if (resolution == migration::Resolution::Pending && is_closed) return is_applied(version);
 
   return decide(run, version,
                 resolution == migration::Resolution::Applied ? say_applied(history, parsed->key, run.fence)

@@ -56,9 +56,17 @@ std::string supersede_sql(const Fence& fence) {
 }  // namespace
 
 Result<> PostgresRun::settle(Deadline deadline, const std::stop_token& stop) {
-  const auto use = holding_->use_work();
-  const auto settled = postgres::settle(context(), deadline, stop);
-  if (!settled) return settled.error().during("settle what an earlier run left open");
+  const auto settled = [&] {
+    const auto use = holding_->use_work();
+    return postgres::settle(context(), deadline, stop);
+  }();
+  if (!settled) {
+    const Error error = settled.error().during("settle what an earlier run left open");
+    if (error.kind == ErrorKind::Terminal)
+      if (const auto noted = note(error); !noted)
+        log::warning("what waits for a person could not be recorded", {{"error", noted.error().message}});
+    return error;
+  }
   for (const auto& line : settled->lines) log::info(line);
   return {};
 }
@@ -173,6 +181,17 @@ Result<> PostgresRun::update_row(const std::string& assignments) {
   const auto answer = context().work->pipeline(steps, step_deadline());
   if (answer.error) return undone(*answer.error).during("record in the run's row");
   return {};
+}
+
+/// In the row that is still open, so that whoever asks for the status is told too. The next run takes it
+/// away.
+Result<> PostgresRun::note(const Error& failure) {
+  DBM_EFFECT_REPLY(noting, "run.note");
+  if (noting.must_fail()) return context().work->lose();
+  const auto recorded = update_row("failure = " + json_literal(failure_json(failure)));
+  if (noting.reply_lost()) return context().work->lose();
+  if (recorded) noting.done();
+  return recorded;
 }
 
 Result<> PostgresRun::record_backup(const migration::BackupStatus& backup) {

@@ -51,6 +51,7 @@ class PostgresRun final : public migration::EngineRun {
   Error undone(const Error& error);
   /// Enter and one UPDATE of the run's row, as one transaction.
   Result<> update_row(const std::string& assignments);
+  Result<> note(const Error& failure);
 
   LookSessions& looks_;
   std::unique_ptr<Holding> holding_;
