@@ -145,7 +145,7 @@ void TcpProxy::startup(Link& link) {
   }
 }
 
-void TcpProxy::from_client(Link& link, std::string bytes) {
+void TcpProxy::from_client(Link& link, const std::string& bytes) {
   if (bytes.empty()) return;
   if (!link.client_spoke) {
     const std::lock_guard lock(mutex_);

@@ -70,7 +70,7 @@ class TcpProxy {
   struct Link;
   void accept_loop();
   void serve(const std::shared_ptr<Link>& link);
-  void from_client(Link& link, std::string bytes);
+  void from_client(Link& link, const std::string& bytes);
   void from_server(Link& link, std::string bytes);
   void startup(Link& link);
   void on_statement(Link& link, const std::string& raw_text);
