@@ -7,8 +7,11 @@
 namespace dbm::postgres {
 namespace {
 
+// The bodies of the functions are ours, known to compile; compiling them here as well would be a tenth of the
+// whole.
 const std::string kBegin =
-    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL search_path = pg_catalog, pg_temp;\n";
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL "
+    "check_function_bodies = off;\n";
 
 std::string record_version(const std::string& schema, int version) {
   return ";\nINSERT INTO " + quote_ident(schema) + ".ledger_version (version) VALUES (" +
