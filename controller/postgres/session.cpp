@@ -22,7 +22,6 @@ std::string_view Rows::text(int row, int column) const {
 std::int64_t Rows::number(int row, int column) const {
   return std::strtoll(PQgetvalue(result_.get(), row, column), nullptr, 10);
 }
-std::int64_t Rows::affected() const { return std::strtoll(PQcmdTuples(result_.get()), nullptr, 10); }
 
 Result<> Session::State::open(Deadline deadline, const std::stop_token& stop,
                               const migration::Target& target) {

@@ -45,8 +45,6 @@ class Rows {
   [[nodiscard]] std::string_view text(int row, int column) const;
   [[nodiscard]] std::int64_t number(int row, int column) const;
   [[nodiscard]] bool boolean(int row, int column) const { return text(row, column) == "t"; }
-  /// Rows a command changed (its tag's last number), 0 where it has none.
-  [[nodiscard]] std::int64_t affected() const;
   [[nodiscard]] std::string_view command() const { return PQcmdStatus(result_.get()); }
   [[nodiscard]] PGresult* raw() const { return result_.get(); }
 

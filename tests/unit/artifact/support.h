@@ -201,7 +201,7 @@ inline BackupSet write_set(Store& store, const WallClock& clock, const std::stri
 }
 
 /// A client program's part of verification, without the program.
-inline ReadStructure lists(std::vector<std::string> tables) {
+inline ReadStructure lists(const std::vector<std::string>& tables) {
   return [tables](const ReadPlain& read) -> Result<std::vector<std::string>> {
     std::string buffer(10'000, '\0');
     for (;;) {
