@@ -159,17 +159,18 @@ Result<> JournalledScript::run_outside(const JournalUnit& unit) {
   const bool given_away = retake_run_lock(run_);
   if (!done) return settle_failed(unit, *intent, done.error());
   const auto recorded = record_done(unit, rows);
-  if (!recorded) return located(own_doing(recorded.error()), unit.first, 0);
+  if (!recorded) return located(own_doing(recorded.error(), unit), unit.first, 0);
   if (!given_away) return recorded;
   const Error gone{ErrorKind::Terminal, "", "", "", "MG002"};
   return located(run_lock_given_away(gone, script_, "ApplyFailed"), unit.first, 0);
 }
 
-/// After a statement that may have committed anything. We hold the run lock still, or again: nobody else can
-/// have changed the fence but by the script's giving the lock away.
-Error JournalledScript::own_doing(Error error) {
+/// After a statement that may have committed anything we hold the run lock still, or again: nobody else can
+/// have changed the fence but by the script's giving the lock away. After one that says all it does it was
+/// somebody else.
+Error JournalledScript::own_doing(Error error, const JournalUnit& unit) {
   if (error.sqlstate == "MG005") return open_row(ledger_altered(std::move(error), "ApplyFailed"));
-  if (error.sqlstate != "MG001") return error;
+  if (error.sqlstate != "MG001" || !hides_what_it_does(unit)) return error;
   return open_row(run_lock_given_away(std::move(error), script_, "ApplyFailed"));
 }
 
@@ -193,11 +194,14 @@ Result<> JournalledScript::refuse_another_index(const JournalUnit& unit, const I
                  0);
 }
 
+bool JournalledScript::hides_what_it_does(const JournalUnit& unit) {
+  return unit.what.opaque || unit.what.probe == script::ProbeKind::Unknown;
+}
+
 Result<> JournalledScript::record_done(const JournalUnit& unit, std::int64_t rows) {
   rows_ += rows;
   std::vector<std::string> steps{outcome(unit.first, "done", rows)};
-  if (unit.what.opaque || unit.what.probe == script::ProbeKind::Unknown)
-    steps.insert(steps.begin(), guard_sql(run_.fence.schema));
+  if (hides_what_it_does(unit)) steps.insert(steps.begin(), guard_sql(run_.fence.schema));
   DBM_EFFECT_REPLY(effect, "journal.done");
   return fenced_at(effect, run_, steps);
 }

@@ -101,7 +101,8 @@ class JournalledScript {
   Result<> send_alone(const std::string& sql, const JournalUnit& unit, std::int64_t& rows);
   /// It failed: what did it leave? Only then may its row be closed.
   Result<> settle_failed(const JournalUnit& unit, const Intent& intent, const Error& error);
-  Error own_doing(Error error);
+  Error own_doing(Error error, const JournalUnit& unit);
+  static bool hides_what_it_does(const JournalUnit& unit);
   /// The row stays as it is: the next run looks again.
   Error open_row(const Error& error);
   Error located(Error error, std::uint64_t index, int character) const;

@@ -101,6 +101,12 @@ void crashed_before(World& world) {
   die_in(world, "journal.statement:3:crash-after");
 }
 
+/// All of it is in effect, and only its row was not closed any more.
+void crashed_behind(World& world) {
+  journal(world);
+  die_in(world, "journal.close:1:crash-before");
+}
+
 void unknown_outcome(World& world) {
   world.script("0001_step.sql", "-- dbm:transaction none\n" + witness_lines("0001") +
                                     "CREATE PROCEDURE twice() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$;\n"
@@ -181,6 +187,12 @@ const std::vector<Workload>& workloads() {
        {{{"apply"}}},
        once_outside({"0001", "0002"},
                     "SELECT count(*) FROM pg_index WHERE indrelid = 'made'::regclass AND indisvalid", "1")},
+      {"CrashedBehind",
+       crashed_behind,
+       {{{"apply"}}},
+       once_outside({"0001", "0002"},
+                    "SELECT count(*) FROM pg_index WHERE indrelid = 'made'::regclass AND indisvalid", "1"),
+       "settle.close"},
       {"UnknownOutcome",
        unknown_outcome,
        {{{"apply"}, 3}, {{"resolve", "0001=applied"}}, {{"apply"}}},
