@@ -143,12 +143,14 @@ Result<> remove_set(Store& store, const std::string& prefix) {
   return {};
 }
 
-Result<Whose> whose_set(Store& store, const std::string& prefix, const std::string& ledger_id) {
+Result<Whose> whose_set(Store& store, const std::string& prefix, const std::string& ledger_id,
+                        const DatabaseIdentity& of) {
   const auto manifest = get_object(store, prefix + kManifestName, kJsonBytesMax);
   if (!manifest) return manifest.error();
   if (*manifest) {
     const std::string found = peek_ledger_id(**manifest);
-    if (!found.empty()) return found == ledger_id ? Whose::Ours : Whose::Foreign;
+    const bool ours = of.name.empty() || same_database(peek_database(**manifest), of);
+    if (!found.empty()) return found == ledger_id && ours ? Whose::Ours : Whose::Foreign;
   }
   for (const char* leaf : {kArtifactName, kSchemaName}) {
     const auto download = store.open(prefix + leaf);

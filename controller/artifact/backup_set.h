@@ -95,7 +95,13 @@ struct SetListing {
   std::vector<Unreadable>
       unreadable;  ///< complete, but manifest damaged or of an unknown key. Never deleted by us.
   std::vector<std::string> incomplete;  ///< prefixes
+  /// Where it was asked for one database (of_database): which, and the sets of this ledger that were taken of
+  /// another, newest first: of a copy that was taken over, or of the server before an upgrade.
+  DatabaseIdentity of;
+  std::vector<BackupSet> elsewhere;
 };
+/// Moves the sets of other databases from `sets` to `elsewhere`. An `of` without a name moves none.
+SetListing of_database(SetListing listing, const DatabaseIdentity& of);
 /// Sets of another ledger are left out; an empty `ledger_id` takes all.
 Result<SetListing> list_sets(Store& store, const std::string& namespace_, const std::string& name,
                              const std::string& ledger_id, const KeyRing& keys);
@@ -123,9 +129,11 @@ Result<> remove_set(Store& store, const std::string& prefix);
 /// When the set of this id or prefix was begun; empty when the text is no id of ours.
 std::optional<std::chrono::system_clock::time_point> begun_at(const std::string& id_or_prefix);
 
-/// Whose set that is, as far as its files tell without any key: the ledger of its manifest, or the owner tag
-/// of its artifact. Unknown when neither is there or readable.
+/// Whose set that is, as far as its files tell without any key: ledger and database of its manifest, or the
+/// owner tag of its artifact, which knows the ledger alone. Unknown when neither is there or readable. An
+/// `of` without a name is any database.
 enum class Whose { Ours, Foreign, Unknown };
-Result<Whose> whose_set(Store& store, const std::string& prefix, const std::string& ledger_id);
+Result<Whose> whose_set(Store& store, const std::string& prefix, const std::string& ledger_id,
+                        const DatabaseIdentity& of = {});
 
 }  // namespace dbm::artifact

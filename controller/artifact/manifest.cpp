@@ -192,6 +192,25 @@ std::string peek_ledger_id(std::string_view manifest_text) {
   return migration.text("ledgerId");
 }
 
+bool same_database(const DatabaseIdentity& a, const DatabaseIdentity& b) {
+  if (a.name.empty() || a.name != b.name) return false;
+  return a.system_identifier.empty() || b.system_identifier.empty() ||
+         a.system_identifier == b.system_identifier;
+}
+
+DatabaseIdentity database_of(const Manifest& manifest) { return peek_database(manifest.facts); }
+
+DatabaseIdentity peek_database(std::string_view manifest_text) {
+  const auto document = parse_strict(manifest_text, "manifest");
+  if (!document) return {};
+  const auto text = [](const Json& object, const char* name) {
+    const auto found = object.is_object() ? object.find(name) : object.end();
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  const auto database = document->find("database");
+  return {database == document->end() ? "" : text(*database, "name"), text(*document, "systemIdentifier")};
+}
+
 std::vector<std::string> table_names(const Manifest& manifest) {
   std::vector<std::string> names;
   const auto facts = parse_strict(manifest.facts, "manifest");

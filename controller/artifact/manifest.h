@@ -58,6 +58,18 @@ Result<Manifest> read_manifest(std::string_view text, const std::string& object,
 /// these are.
 std::string peek_ledger_id(std::string_view manifest_text);
 
+/// A database: its name and which server's data it is in. Members are empty where they are not known.
+struct DatabaseIdentity {
+  std::string name, system_identifier;
+};
+/// Whether both are the same one. Where one side does not know its server, the name decides alone; without a
+/// name on either side they are not.
+bool same_database(const DatabaseIdentity& a, const DatabaseIdentity& b);
+/// The database that a set was taken of, as `facts` tell.
+DatabaseIdentity database_of(const Manifest& manifest);
+/// The same of a manifest nobody vouches for, as peek_ledger_id.
+DatabaseIdentity peek_database(std::string_view manifest_text);
+
 /// The names of the tables in `facts`, as the manifest lists them.
 std::vector<std::string> table_names(const Manifest& manifest);
 

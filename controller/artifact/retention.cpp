@@ -99,14 +99,14 @@ Result<int> carry_out(Store& store, const std::vector<RetentionDecision>& decisi
 }
 
 Result<std::vector<std::string>> collect_incomplete(Store& store, const SetListing& listing,
-                                                    const std::string& ledger_id, Time now,
-                                                    int removals_max) {
+                                                    const std::string& ledger_id, const DatabaseIdentity& of,
+                                                    Time now, int removals_max) {
   std::vector<std::string> gone;
   for (const std::string& prefix : listing.incomplete) {
     if (static_cast<int>(gone.size()) >= removals_max) break;
     const auto begun = begun_at(prefix);
     if (!begun || now - *begun <= kIncompleteAfter) continue;
-    const auto whose = whose_set(store, prefix, ledger_id);
+    const auto whose = whose_set(store, prefix, ledger_id, of);
     if (!whose) return whose.error();
     if (*whose != Whose::Ours) continue;
     if (const auto removed = remove_set(store, prefix); !removed)

@@ -40,8 +40,8 @@ struct RetentionDecision {
   friend bool operator==(const RetentionDecision&, const RetentionDecision&) = default;
 };
 
-/// One decision per set of one ledger, newest first. `needed` names sets that something still needs, and
-/// what: an unfinished migration's, the source of a restore, a locked or pinned one.
+/// One decision per set of one ledger and database, newest first. `needed` names sets that something still
+/// needs, and what: an unfinished migration's, the source of a restore, a locked or pinned one.
 ///
 /// Any rule that keeps, keeps. Above all rules: the newest verified set; what is `needed`; the newest plan's
 /// within the undo window; what is dated in the future; under max_age alone the newest of those older than
@@ -56,10 +56,11 @@ Result<std::vector<RetentionDecision>> decide_retention(std::vector<RetainedSet>
 /// many went.
 Result<int> carry_out(Store& store, const std::vector<RetentionDecision>& decisions);
 
-/// Removes sets of this ledger that never got their COMPLETE, or lost it, begun more than a day ago; at most
-/// `removals_max`. One whose owner cannot be told stays. Returns the prefixes that went.
+/// Removes sets of this ledger and database that never got their COMPLETE, or lost it, begun more than a day
+/// ago; at most `removals_max`. One whose owner cannot be told stays; where there is no manifest yet the
+/// ledger alone tells. Returns the prefixes that went.
 Result<std::vector<std::string>> collect_incomplete(Store& store, const SetListing& listing,
-                                                    const std::string& ledger_id,
+                                                    const std::string& ledger_id, const DatabaseIdentity& of,
                                                     std::chrono::system_clock::time_point now,
                                                     int removals_max = 10);
 

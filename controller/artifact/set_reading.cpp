@@ -1,6 +1,7 @@
 // The reading half of backup_set.h: loading and listing sets, and the results of their verifications.
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -147,6 +148,17 @@ Result<SetListing> list_sets(Store& store, const std::string& namespace_, const 
   }
   std::sort(listing.sets.begin(), listing.sets.end(),
             [](const BackupSet& a, const BackupSet& b) { return newer(a.manifest, b.manifest); });
+  return listing;
+}
+
+SetListing of_database(SetListing listing, const DatabaseIdentity& of) {
+  listing.of = of;
+  if (of.name.empty()) return listing;
+  const auto others = std::stable_partition(
+      listing.sets.begin(), listing.sets.end(),
+      [&](const BackupSet& set) { return same_database(database_of(set.manifest), of); });
+  listing.elsewhere.assign(std::make_move_iterator(others), std::make_move_iterator(listing.sets.end()));
+  listing.sets.erase(others, listing.sets.end());
   return listing;
 }
 

@@ -67,33 +67,99 @@ fs::path state_folder() {
   return fs::path(home != nullptr && *home == '/' ? home : "/var/lib") / ".local/state/dbm";
 }
 
-/// The store nobody configured: made on first use and announced, so that nobody has to look for their
-/// backups.
-Result<> open_default(OpenedStores& opened) {
-  const fs::path root = state_folder() / "backups";
-  std::error_code failed;
-  fs::create_directories(root, failed);
-  if (failed)
-    return Error{ErrorKind::Terminal, "BackupFailed",
-                 "cannot make the default store " + root.string() + ": " + failed.message(), "StoreDenied"}
-        .with_remedy("name a folder with --store default=DIR");
-  const fs::path key_file = state_folder() / "backup-key";
-  const auto key = artifact::load_or_make_key_file(key_file);
-  if (!key) return key.error();
-  redact::remember(key->key);
-  opened.stores["default"] = {
-      std::make_shared<artifact::DirectoryStore>(root.string()), key->key, {key->key}, {}};
-  if (key->origin == artifact::KeyFile::Made) {
-    opened.notices.push_back("Backups go to " + root.string() + " (choose with --store default=DIR).");
-    opened.notices.push_back("They are encrypted with a new key, " + key_file.string() +
-                             ": keep a copy elsewhere, without it no backup can be read.");
+/// A folder that is not there yet: nothing is in it, and looking does not make it.
+class FolderToCome final : public artifact::Store {
+ public:
+  explicit FolderToCome(fs::path root) : root_(std::move(root)) {}
+
+  Result<std::unique_ptr<artifact::Upload>> create(const std::string&) override { return missing(); }
+  Result<std::unique_ptr<artifact::Download>> open(const std::string&) override {
+    return std::unique_ptr<artifact::Download>{};
   }
-  return {};
-}
+  Result<std::vector<artifact::StoredObject>> list(const std::string&) override {
+    return std::vector<artifact::StoredObject>{};
+  }
+  Result<> remove(const std::string&) override { return {}; }
+  /// Of the disk where it will be.
+  Result<std::optional<std::uint64_t>> free_bytes() override {
+    std::error_code failed;
+    fs::path there = root_;
+    while (there.has_relative_path() && !fs::exists(there, failed)) there = there.parent_path();
+    const auto space = fs::space(there, failed);
+    if (failed) return std::optional<std::uint64_t>{};
+    return std::optional<std::uint64_t>{space.available};
+  }
+  [[nodiscard]] std::string describe() const override {
+    return "directory " + root_.string() + ", made with the first backup";
+  }
+
+ private:
+  [[nodiscard]] Error missing() const {
+    return {ErrorKind::Terminal, "BackupFailed", "directory " + root_.string() + ": there is no such folder",
+            "StoreMissing"};
+  }
+  fs::path root_;
+};
+
+/// The store nobody configured. Where it is said when it is made, so that nobody has to look for their
+/// backups.
+class DefaultStore {
+ public:
+  explicit DefaultStore(Announce announce) : announce_(std::move(announce)) {}
+
+  Result<ConfiguredStore> operator()(migration::IfMissing missing) const {
+    return missing == migration::IfMissing::Make ? make() : as_it_is();
+  }
+
+ private:
+  [[nodiscard]] Result<ConfiguredStore> as_it_is() const {
+    std::error_code failed;
+    ConfiguredStore store;
+    if (fs::exists(fs::symlink_status(root_, failed)))
+      store.store = std::make_shared<artifact::DirectoryStore>(root_.string());
+    else
+      store.store = std::make_shared<FolderToCome>(root_);
+    // Until there is a key, one that fits nothing stands for it: what lies there unsigned is not to be
+    // trusted.
+    std::string key = random_bytes(artifact::kKeyBytes);
+    if (fs::exists(fs::symlink_status(key_file_, failed))) {
+      auto loaded = artifact::load_key_file(key_file_);
+      if (!loaded) return loaded.error();
+      key = *std::move(loaded);
+    }
+    store.active_key = key;
+    store.all_keys = {std::move(key)};
+    return store;
+  }
+
+  [[nodiscard]] Result<ConfiguredStore> make() const {
+    std::error_code failed;
+    fs::create_directories(root_, failed);
+    if (failed)
+      return Error{ErrorKind::Terminal, "BackupFailed",
+                   "cannot make the default store " + root_.string() + ": " + failed.message(), "StoreDenied"}
+          .with_remedy("name a folder with --store default=DIR");
+    const auto key = artifact::load_or_make_key_file(key_file_);
+    if (!key) return key.error();
+    redact::remember(key->key);
+    if (key->origin == artifact::KeyFile::Made) {
+      announce_("Backups go to " + root_.string() + " (choose with --store default=DIR).");
+      announce_("They are encrypted with a new key, " + key_file_.string() +
+                ": keep a copy elsewhere, without it no backup can be read.");
+    }
+    return ConfiguredStore{
+        std::make_shared<artifact::DirectoryStore>(root_.string()), key->key, {key->key}, {}};
+  }
+
+  fs::path root_ = state_folder() / "backups";
+  fs::path key_file_ = state_folder() / "backup-key";
+  Announce announce_;
+};
 
 }  // namespace
 
-Result<OpenedStores> open_stores(const Configuration& configuration, kubernetes::Objects& objects) {
+Result<OpenedStores> open_stores(const Configuration& configuration, kubernetes::Objects& objects,
+                                 Announce announce) {
   OpenedStores opened;
   for (const StoreConfiguration& one : configuration.stores) {
     auto store = keys_of(one.encryption, one.name, objects);
@@ -102,9 +168,7 @@ Result<OpenedStores> open_stores(const Configuration& configuration, kubernetes:
     store->store = std::make_shared<artifact::DirectoryStore>(one.directory);
     opened.stores[one.name] = std::move(*store);
   }
-  if (configuration.stores.empty()) {
-    if (const auto made = open_default(opened); !made) return made.error();
-  }
+  if (configuration.stores.empty()) opened.on_demand["default"] = DefaultStore{std::move(announce)};
   return opened;
 }
 

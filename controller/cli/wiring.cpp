@@ -115,10 +115,11 @@ Result<std::unique_ptr<Wiring>> Wiring::make(const Options& options, Need need) 
   around.take_over = options.take_over;
   around.holder = holder_name();
   if (need == Need::Everything) {
-    auto opened = open_stores(*configuration, *parts->objects);
+    auto opened = open_stores(*configuration, *parts->objects,
+                              [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); });
     if (!opened) return opened.error();
     around.stores = std::move(opened->stores);
-    for (const std::string& notice : opened->notices) std::fprintf(stderr, "%s\n", notice.c_str());
+    around.stores_on_demand = std::move(opened->on_demand);
   }
   return std::unique_ptr<Wiring>(new Wiring(std::move(parts)));
 }

@@ -25,13 +25,26 @@ int server_version_of(const artifact::Manifest& manifest) {
 
 std::string ledger_of(const Facts& facts) { return facts.database ? facts.database->database.ledger_id : ""; }
 
+/// As it says itself; where it cannot be asked, as it is called in the connection.
+artifact::DatabaseIdentity database_of(const Facts& facts) {
+  if (facts.database) return {facts.database->database.name, facts.database->database.system_identifier};
+  if (!facts.connection) return {};
+  const auto& keywords = facts.connection->target.keywords;
+  const auto name = keywords.find("dbname");
+  return {name == keywords.end() ? "" : name->second, ""};
+}
+
 Result<artifact::SetListing> listing(const Facts& facts, const ConfiguredStore& store) {
   const auto& key = facts.migration.object.key;
-  return artifact::list_sets(*store.store, key.namespace_, key.name, ledger_of(facts), keys_of(store));
+  auto sets = artifact::list_sets(*store.store, key.namespace_, key.name, ledger_of(facts), keys_of(store));
+  if (!sets) return sets.error();
+  return artifact::of_database(*std::move(sets), database_of(facts));
 }
 
 Result<> carry_out_retention(const Facts& facts, const ConfiguredStore& store,
                              std::chrono::system_clock::time_point now) {
+  // A copy that was taken over has this ledger too: whose a set is must be known before one goes.
+  if (ledger_of(facts).empty() || database_of(facts).name.empty()) return {};
   const auto sets = listing(facts, store);
   if (!sets) return sets.error();
   std::vector<artifact::RetainedSet> retained;
@@ -42,17 +55,28 @@ Result<> carry_out_retention(const Facts& facts, const ConfiguredStore& store,
   const auto removed = artifact::carry_out(*store.store, *decisions);
   if (!removed) return removed.error();
   if (*removed > 0) log::info("old backups removed", {{"count", std::to_string(*removed)}});
-  const auto leftovers = artifact::collect_incomplete(*store.store, *sets, ledger_of(facts), now);
+  const auto leftovers = artifact::collect_incomplete(*store.store, *sets, ledger_of(facts), sets->of, now);
   return leftovers ? Result<>{} : leftovers.error();
 }
 
 }  // namespace
 
-Result<const ConfiguredStore*> store_of(const Spec& spec, const Surroundings& surroundings) {
+Result<std::shared_ptr<const ConfiguredStore>> store_of(const Spec& spec, const Surroundings& surroundings,
+                                                        IfMissing missing) {
+  using Shared = std::shared_ptr<const ConfiguredStore>;
   const auto found = surroundings.stores.find(spec.backup.store);
-  if (found != surroundings.stores.end() && found->second.store != nullptr) return &found->second;
+  if (found != surroundings.stores.end() && found->second.store != nullptr)
+    return Shared{Shared{}, &found->second};
+  const auto on_demand = surroundings.stores_on_demand.find(spec.backup.store);
+  if (on_demand != surroundings.stores_on_demand.end()) {
+    auto opened = on_demand->second(missing);
+    if (!opened) return opened.error();
+    return Shared{std::make_shared<ConfiguredStore>(*std::move(opened))};
+  }
   std::string names;
-  for (const auto& [name, store] : surroundings.stores) names += (names.empty() ? "" : ", ") + name;
+  const auto add = [&](const std::string& name) { names += (names.empty() ? "" : ", ") + name; };
+  for (const auto& [name, store] : surroundings.stores) add(name);
+  for (const auto& [name, store] : surroundings.stores_on_demand) add(name);
   return backup_failed("StoreMissing", "there is no store '" + spec.backup.store +
                                            "'; the configuration has " + (names.empty() ? "none" : names));
 }
@@ -91,9 +115,11 @@ bool is_fresh(const BackupStatus& backup, const Facts& facts, const Surroundings
   if (backup.verified.empty() || backup.store != facts.migration.spec.backup.store) return false;
   const auto age = surroundings.now() - from_rfc3339(backup.completion_time);
   if (age < std::chrono::seconds{-60} || age > kFresh) return false;
-  // A row is a claim; the set has to be there.
-  const auto set = find_backup(facts, surroundings, backup.id);
-  return set && set->verified();
+  // A row is a claim, and a copied database has the rows of its original: the set has to be there, and of
+  // this database.
+  const auto sets = list_backups(facts, surroundings);
+  return sets && std::any_of(sets->sets.begin(), sets->sets.end(),
+                             [&](const auto& set) { return set.manifest.id == backup.id && set.verified(); });
 }
 
 Result<artifact::VerifyReport> prove(const Facts& facts, const Surroundings& surroundings,
@@ -137,8 +163,9 @@ Result<artifact::BackupSet> find_backup(const Facts& facts, const Surroundings& 
                                         const std::string& id) {
   const auto sets = list_backups(facts, surroundings);
   if (!sets) return sets.error();
-  for (const auto& set : sets->sets)
-    if (set.manifest.id == id) return set;
+  for (const auto* list : {&sets->sets, &sets->elsewhere})
+    for (const auto& set : *list)
+      if (set.manifest.id == id) return set;
   for (const auto& bad : sets->unreadable)
     if (bad.prefix.find("/" + id + "/") != std::string::npos) return bad.error;
   std::string names;

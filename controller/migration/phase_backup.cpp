@@ -163,7 +163,7 @@ Outcome run_backup(const Facts& facts, Run& run, const std::stop_token& stop) {
   }
   if (const auto possible = check_backup_possible(facts, run.surroundings(), run.database_bytes); !possible)
     return possible.error();
-  const auto store = store_of(facts.migration.spec, run.surroundings());
+  const auto store = store_of(facts.migration.spec, run.surroundings(), IfMissing::Make);
   if (!store) return store.error();
   if ((*store)->active_key.empty())
     run.say(PhaseName::Backup, "the store is not encrypted: " + (*store)->unencrypted_reason);

@@ -2,6 +2,7 @@
 /// What a migration needs of the program around it: the operator's configuration, resolved, and the
 /// interfaces.
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -22,6 +23,12 @@ struct ConfiguredStore {
   std::string unencrypted_reason;     ///< why not encrypted, said in Plan
 };
 
+/// Looking leaves no trace; only who is about to take a backup makes what is not there.
+enum class IfMissing { LeaveIt, Make };
+/// A store that is not there before the first backup, as it is now: one with nothing in it, with a key of no
+/// use, until it was made. Safe from any thread.
+using StoreOnDemand = std::function<Result<ConfiguredStore>(IfMissing)>;
+
 /// Turns a source spec into texts: inline, ConfigMaps, a directory. Implemented in room `source`.
 class Sources {
  public:
@@ -36,6 +43,7 @@ struct Surroundings {
   Engine* engine = nullptr;
   Sources* sources = nullptr;
   std::map<std::string, ConfiguredStore> stores;
+  std::map<std::string, StoreOnDemand> stores_on_demand;
   std::string cluster_id = "local";
   bool allow_superuser = false;
   std::vector<std::string> allowed_hosts;  ///< empty: any host

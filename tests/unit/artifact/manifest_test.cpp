@@ -47,9 +47,9 @@ TEST_P(ManifestTest, HasTheShapeThatIsDocumented) {
 
   std::vector<std::string> names;
   for (const auto& [name, value] : document.items()) names.push_back(name);
-  std::vector<std::string> expected{"format",        "id",       "startedAt", "finishedAt",
-                                    "method",        "quiesced", "migration", "engine",
-                                    "serverVersion", "tables",   "artifact",  "schemaArtifact"};
+  std::vector<std::string> expected{"format",   "id",        "startedAt", "finishedAt",    "method",
+                                    "quiesced", "migration", "engine",    "serverVersion", "systemIdentifier",
+                                    "database", "tables",    "artifact",  "schemaArtifact"};
   if (!GetParam().empty()) expected.emplace_back("hmac");
   EXPECT_EQ(names, expected);
   EXPECT_EQ(document["migration"]["ledgerId"], kLedger);
@@ -59,6 +59,15 @@ TEST_P(ManifestTest, HasTheShapeThatIsDocumented) {
 
 TEST_P(ManifestTest, NamesTheTables) {
   EXPECT_EQ(table_names(manifest_), (std::vector<std::string>{"public.orders", "public.customers"}));
+}
+
+TEST_P(ManifestTest, NamesTheDatabase) {
+  EXPECT_TRUE(same_database(database_of(manifest_), {"orders", "7710"}));
+  EXPECT_TRUE(same_database(peek_database(text_), {"orders", "7710"}));
+  Manifest other = manifest_;
+  other.facts = R"({"database":{"name":7},"systemIdentifier":null})";  // another engine's, or damaged
+  EXPECT_TRUE(database_of(other).name.empty());
+  EXPECT_FALSE(same_database(database_of(other), database_of(other)));
 }
 
 TEST_P(ManifestTest, EveryMissingMemberIsNamed) {
@@ -100,7 +109,9 @@ TEST_P(ManifestTest, EveryMissingMemberIsNamed) {
 TEST_P(ManifestTest, EveryMistypedMemberIsRefused) {
   const Json flat = Json::parse(text_).flatten();
   for (const auto& [pointer, value] : flat.items()) {
-    if (pointer.starts_with("/tables") || pointer.starts_with("/serverVersion")) continue;  // the engine's
+    if (pointer.starts_with("/tables") || pointer.starts_with("/serverVersion") ||
+        pointer.starts_with("/database") || pointer.starts_with("/systemIdentifier"))
+      continue;  // the engine's
     if (pointer == "/artifact/compression/level" || pointer == "/schemaArtifact/compression/level") continue;
     for (const Json& other :
          {Json(nullptr), Json(-1.5), Json::array({1}), value.is_string() ? Json(1) : Json("1")}) {

@@ -236,7 +236,7 @@ TEST_F(CarryOut, CollectsOwnIncompleteSetsAfterADay) {
   store_.objects["shop/orders/no id of ours/artifact.dbm"] = store_.objects[half.prefix + "artifact.dbm"];
   const auto whole = take(6, "2026-11-10T00:00:00Z");
 
-  const auto gone = collect_incomplete(store_, listing(), kLedger, kNow);
+  const auto gone = collect_incomplete(store_, listing(), kLedger, {}, kNow);
 
   EXPECT_THAT(*gone, testing::UnorderedElementsAre(half.prefix, half_removed.prefix));
   EXPECT_TRUE((*store_.list(half.prefix)).empty());
@@ -245,10 +245,38 @@ TEST_F(CarryOut, CollectsOwnIncompleteSetsAfterADay) {
   EXPECT_EQ(listing().sets.size(), 1U);
 }
 
+TEST_F(CarryOut, LeavesIncompleteSetsOfAnotherDatabase) {
+  const auto half = take(1, "2026-11-10T00:00:00Z");
+  store_.objects.erase(half.prefix + "COMPLETE");
+  const auto collect = [&](const DatabaseIdentity& of) {
+    return *collect_incomplete(store_, listing(), kLedger, of, kNow);
+  };
+
+  EXPECT_THAT(collect({"orders_copy", "7710"}), testing::IsEmpty());
+  EXPECT_THAT(collect({"orders", "7711"}), testing::IsEmpty());
+  EXPECT_THAT(collect({"orders", "7710"}), testing::ElementsAre(half.prefix));
+}
+
+TEST_F(CarryOut, SetsApartWhatIsOfAnotherDatabase) {
+  take(1, "2026-01-01T00:00:00Z");
+  const auto newer_one = take(2, "2026-01-02T00:00:00Z");
+  const auto counts = [&](const DatabaseIdentity& of) {
+    const auto sets = of_database(listing(), of);
+    if (!sets.sets.empty()) EXPECT_EQ(sets.sets[0].manifest.id, newer_one.manifest.id);
+    return std::pair{sets.sets.size(), sets.elsewhere.size()};
+  };
+
+  EXPECT_EQ(counts({"orders", "7710"}), std::pair(2UL, 0UL));
+  EXPECT_EQ(counts({"orders", ""}), std::pair(2UL, 0UL));
+  EXPECT_EQ(counts({"orders", "7711"}), std::pair(0UL, 2UL));
+  EXPECT_EQ(counts({"orders_copy", "7710"}), std::pair(0UL, 2UL));
+  EXPECT_EQ(counts({"", "7710"}), std::pair(2UL, 0UL));
+}
+
 TEST_F(CarryOut, CollectsFewAtOnce) {
   for (int i = 0; i < 5; ++i) store_.objects.erase(take(i, "2026-11-10T00:00:00Z").prefix + "COMPLETE");
 
-  EXPECT_EQ((*collect_incomplete(store_, listing(), kLedger, kNow, 2)).size(), 2U);
+  EXPECT_EQ((*collect_incomplete(store_, listing(), kLedger, {}, kNow, 2)).size(), 2U);
   EXPECT_EQ(listing().incomplete.size(), 3U);
 }
 

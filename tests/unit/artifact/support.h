@@ -180,7 +180,7 @@ inline BackupOwner an_owner(std::int64_t epoch = 17) {
 }
 
 inline const char kFacts[] =
-    R"({"serverVersion":150018,"tables":[{"name":"public.orders","rows":3},{"name":"public.customers","rows":1}]})";
+    R"({"serverVersion":150018,"systemIdentifier":"7710","database":{"name":"orders"},"tables":[{"name":"public.orders","rows":3},{"name":"public.customers","rows":1}]})";
 
 /// A whole set; the test fails when it cannot be written.
 inline BackupSet write_set(Store& store, const WallClock& clock, const std::string& key,

@@ -93,6 +93,65 @@ TEST_F(BackupPhase, IsNotTakenAgainWithinAnHourForTheSamePlan) {
   EXPECT_EQ(complete_sets(), 1u);
 }
 
+/// A copy that was taken over has the run's row too, and the backup in it is that of the original.
+TEST_F(BackupPhase, IsTakenAnewInACopyOfTheDatabase) {
+  engine_.database.apply_fails =
+      Error{ErrorKind::Transient, "ProgressingWithRetry", "connection lost", "ConnectionLost"};
+  (void)pass();
+  const auto of_original = engine_.database.now.last_run->backup->id;
+  const auto dumps = engine_.database.dumps;
+  engine_.database.apply_fails.reset();
+  engine_.database.now.database.name = "orders_copy";
+
+  const auto end = pass();
+
+  EXPECT_EQ(end.exit_code, 0);
+  EXPECT_EQ(engine_.database.dumps, dumps + 2);
+  EXPECT_NE(end.status.backup->id, of_original);
+}
+
+TEST_F(BackupPhase, OfAnotherDatabaseStaysListedAndIsNotCounted) {
+  objects_.all[kKey] = object_of({{"connection", {{"host", "db"}, {"dbname", "orders"}, {"username", "app"}}},
+                                  {"source", {{"directory", {{"path", "scripts"}}}}},
+                                  {"backup", {{"retention", {{"keepLast", 1}}}}}});
+  const auto of_old_server = pass().status.backup->id;
+  engine_.database.now.database.system_identifier = "7711";  // dumped and restored on another server
+  std::string newest;
+  for (const std::string version : {"0003", "0004", "0005"}) {
+    sources_.files.emplace_back(version + "_c.sql", "CREATE TABLE c" + version + " (id int);");
+    const auto end = pass(true);
+    ASSERT_EQ(end.exit_code, 0);
+    newest = end.status.backup->id;
+  }
+
+  const auto sets = reconciler_.backups(kKey, Deadline::never(), {});
+
+  ASSERT_TRUE(sets);
+  ASSERT_EQ(sets->sets.size(), 1u);
+  EXPECT_EQ(sets->sets[0].manifest.id, newest);
+  ASSERT_EQ(sets->elsewhere.size(), 1u);
+  EXPECT_EQ(sets->elsewhere[0].manifest.id, of_old_server);
+  EXPECT_TRUE(reconciler_.restore(kKey, of_old_server, "orders_copy", Deadline::never(), {}));
+}
+
+/// A store that is made on demand is made by the backup, and by nothing else.
+TEST_F(BackupPhase, MakesTheStore) {
+  int made = 0;
+  const ConfiguredStore real = surroundings_.stores.at("default");
+  surroundings_.stores.clear();
+  surroundings_.stores_on_demand["default"] = [&](IfMissing missing) -> Result<ConfiguredStore> {
+    if (missing == IfMissing::Make) ++made;
+    return real;
+  };
+
+  EXPECT_TRUE(reconciler_.plan(kKey, Deadline::never(), {}));
+  EXPECT_EQ(complete_sets(), 0u);
+  EXPECT_EQ(made, 0);
+  EXPECT_EQ(pass().exit_code, 0);
+  EXPECT_EQ(made, 1);
+  EXPECT_EQ(complete_sets(), 1u);
+}
+
 TEST_F(BackupPhase, IsVerifiedAndRestoredOnRequest) {
   const auto id = pass().status.backup->id;
 

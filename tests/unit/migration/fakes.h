@@ -95,7 +95,11 @@ class FakeRun final : public EngineRun {
     if (database_.dump_bytes.empty())
       return Error{ErrorKind::Terminal, "BackupFailed", "no dump here", "ProducerFailed"};
     if (const auto taken = sink(database_.dump_bytes); !taken) return taken.error();
-    return DumpFacts{.json = R"({"serverVersion":150018,"tables":[]})", .tables = {}};
+    const Json facts = {{"serverVersion", 150018},
+                        {"systemIdentifier", database_.now.database.system_identifier},
+                        {"database", {{"name", database_.now.database.name}}},
+                        {"tables", Json::array()}};
+    return DumpFacts{.json = facts.dump(), .tables = {}};
   }
   Result<Rehearsal> rehearse(const Plan& plan, Deadline, const std::stop_token&,
                              const ProgressSink&) override {
