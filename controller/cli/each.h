@@ -8,6 +8,7 @@
 #include "cli/output.h"
 #include "cli/wiring.h"
 #include "migration/reconcile.h"
+#include "migration/remedy.h"
 
 namespace dbm::cli {
 
@@ -21,8 +22,10 @@ struct Desk {
 
   [[nodiscard]] const kubernetes::ObjectKey& key() const { return object.key; }
   [[nodiscard]] std::stop_token stop() const { return wiring.stop(); }
-  /// Says which object the error is of where there are several.
-  [[nodiscard]] Error named(const Error& error) const { return several ? error.during(key().name) : error; }
+  /// Says which object the error is of where there are several, and what to do about it.
+  [[nodiscard]] Error named(const Error& error) const {
+    return (several ? error.during(key().name) : error).with_remedy(migration::remedy_for(error));
+  }
   /// --timeout, from now; 0 is for ever.
   [[nodiscard]] Deadline deadline() const {
     return options.timeout.count() == 0 ? Deadline::never() : Deadline::after(options.timeout);

@@ -33,14 +33,20 @@ class Lookup {
          const std::stop_token& stop)
       : namespace_(migration.object.key.namespace_),
         objects_(*surroundings.objects),
+        local_(surroundings.cluster_id == "local"),
         deadline_(deadline),
         stop_(stop) {}
 
   Result<Entries> entries(const std::string& kind, const std::string& name) {
     const auto object = objects_.get({kind, namespace_, name}, deadline_, stop_);
     if (!object) return object.error().during("read " + kind + " " + name);
-    if (!*object || (*object)->document == nullptr)
-      return not_found(kind + " " + namespace_ + "/" + name + " was not found");
+    if (!*object || (*object)->document == nullptr) {
+      const Error missing = not_found(kind + " " + namespace_ + "/" + name + " was not found");
+      if (!local_ || kind != "Secret") return missing;
+      return missing.with_remedy("give it with --secret " + name +
+                                 "=KEY:env:VARIABLE or =KEY:@FILE, or put "
+                                 "the Secret into the manifest's folder");
+    }
     auto read = entries_of(*(*object)->document, kind == "Secret", kind + " " + name);
     if (read)
       for (const auto& [key, value] : *read) seen_ += name + '\0' + key + '\0' + value + '\0';
@@ -86,6 +92,7 @@ class Lookup {
 
   std::string namespace_;
   kubernetes::Objects& objects_;
+  bool local_;
   Deadline deadline_;
   std::stop_token stop_;
   std::string seen_;

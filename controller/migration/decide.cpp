@@ -38,9 +38,9 @@ std::optional<Error> ledger_trouble(const Inspection& database, bool take_over) 
                      "use another ledgerSchema, or take it over: dbm apply --take-over");
     case LedgerState::IdentityChanged:
       if (take_over) return std::nullopt;
-      return stalled(
-          "IdentityChanged", database.ledger_trouble, "",
-          "if this is the database you mean (upgraded, restored, copied), accept it: dbm apply --take-over");
+      return stalled("IdentityChanged", database.ledger_trouble, "",
+                     "if this is the database you mean (upgraded, restored, renamed), accept it: dbm apply "
+                     "--take-over; a copy needs a manifest of another name");
     case LedgerState::ForeignSchema:
       // A ledger that was altered is still the record of what was done: under another name all would run
       // again.
@@ -51,6 +51,9 @@ std::optional<Error> ledger_trouble(const Inspection& database, bool take_over) 
                 ? "put the row back as a backup of the ledger has it; if what the script did was undone, "
                   "`dbm resolve VERSION=pending` lets it run again"
                 : "put back what was altered; another ledgerSchema would run every script again");
+      if (database.ledger_trouble.find("holds a ledger and") != std::string::npos)
+        return stalled("DatabaseOwnedElsewhere", database.ledger_trouble, "ForeignSchema",
+                       "connect as its owner; another ledgerSchema would run every script again");
       return stalled("DatabaseOwnedElsewhere", database.ledger_trouble, "ForeignSchema",
                      "choose another ledgerSchema, or remove the schema that is not ours");
     case LedgerState::Newer:
@@ -84,7 +87,7 @@ std::optional<Error> failed_before(const Facts& facts) {
 /// Something is pending, or was never validated for this spec.
 bool run_is_needed(const Facts& facts) {
   if (!facts.plan->empty()) return true;
-  if (facts.database->ledger != LedgerState::Ours) return true;  // to be made, or to be taken over
+  if (facts.database->handed_over) return true;  // a run writes it down
   const RunRow* last = facts.last_run();
   return last == nullptr || last->outcome != "Succeeded" || !last->validated ||
          last->spec_digest != facts.migration.spec_digest;

@@ -85,6 +85,7 @@ struct Inspection {
   std::string timeline;
   std::string database_time;  ///< RFC 3339
   LedgerState ledger = LedgerState::Absent;
+  bool handed_over = false;  ///< Ours only by a take-over that no run has written down yet
   std::string
       ledger_trouble;  ///< one line when ledger is not Absent or Ours, naming the owner or the difference
   Owner owner;
@@ -114,6 +115,7 @@ struct Progress {
   std::string script, message;
   std::int64_t statement = 0, of = 0;
   int percent = 0;
+  std::string_view activity = {};  ///< said in place of the phase, for what is no phase of a run; a literal
 };
 /// Called from the run's thread; must return at once.
 using ProgressSink = std::function<void(const Progress&)>;

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "migration/observe.h"
+#include "migration/plan_rules.h"
 #include "migration/reconcile.h"
 #include "migration/remedy.h"
 
@@ -36,7 +37,9 @@ std::optional<Error> find_obstacle(PlanReport& report, const Surroundings& surro
       return possible.error();
   const auto parsed =
       surroundings.engine->parse_with_server(facts.connection->target, *facts.plan, deadline, stop);
-  return parsed ? std::nullopt : std::optional<Error>(parsed.error());
+  if (parsed) return std::nullopt;
+  report.facts.plan = std::make_shared<const Plan>(without_notice_of(*facts.plan, parsed.error()));
+  return parsed.error();
 }
 
 Json failure_json(const Error& error) {
@@ -66,6 +69,18 @@ Json script_json(const PendingScript& pending) {
 
 /// There is work to do, and nobody has said how it went.
 Verdict ahead(const Facts& facts) {
+  // What it waits for only the status file knows.
+  const Status& told = facts.previous;
+  const Condition* reconciling = find_condition(told, "Reconciling");
+  const bool waits = reconciling != nullptr && reconciling->status == "True" && told.failure &&
+                     told.observed_generation == facts.generation;
+  if (waits) {
+    const auto& failure = *told.failure;
+    Error why{ErrorKind::Waiting, reconciling->reason, failure.message,
+              failure.reason,     failure.sqlstate,    {failure.script, failure.line, failure.column},
+              failure.remedy,     failure.phase};
+    return {.mood = Mood::Waiting, .why = std::move(why)};
+  }
   const RunRow* last = facts.last_run();
   if (last == nullptr || !last->outcome.empty()) return {Mood::New};
   return {

@@ -109,7 +109,8 @@ migration::Inspection to_inspection(const Look& seen, const std::string& schema,
   auto judgement = judge(seen, schema, options.owner);
   const bool handed_over =
       judgement.state == LedgerState::OtherOwner || judgement.state == LedgerState::IdentityChanged;
-  if (options.take_over && handed_over) judgement = {LedgerState::Ours, ""};
+  inspection.handed_over = options.take_over && handed_over;
+  if (inspection.handed_over) judgement = {LedgerState::Ours, ""};
   inspection.ledger = judgement.state;
   inspection.ledger_trouble = judgement.trouble;
   if (seen.fence) {

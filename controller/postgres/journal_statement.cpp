@@ -12,6 +12,19 @@ namespace dbm::postgres {
 
 namespace {
 
+/// The number of the transaction that this very statement runs in, counted by the backend: one more for each
+/// it has begun, also for those that a procedure begins (virtual transaction IDs, PostgreSQL manual 74.1).
+/// The script may have a search_path of its own, so operators are named whole.
+constexpr std::string_view kTransactionNumber =
+    "SELECT pg_catalog.split_part(l.virtualtransaction, '/', 2)::pg_catalog.int8 FROM pg_catalog.pg_locks l "
+    "WHERE l.locktype OPERATOR(pg_catalog.=) 'virtualxid' AND l.pid OPERATOR(pg_catalog.=) "
+    "pg_catalog.pg_backend_pid() LIMIT 1";
+
+/// What can commit inside, and is one transaction when it does not.
+bool may_commit_inside(const script::StatementClass& what) {
+  return what.kind == "CALL" || what.kind == "DO";
+}
+
 /// Whether an error reply says that nothing of the statement is left. Of what commits inside (CALL, DO) and
 /// what works in several transactions, it does only when the server refused the text itself: an error with a
 /// place in the statement and raised by nothing that it called.
@@ -152,10 +165,13 @@ Result<> JournalledScript::run_outside(const JournalUnit& unit) {
     return record_failed(unit, refused.error());
   std::int64_t rows = 0;
   never_ran_ = false;
-  auto done = with_lock_schedule([&]() -> Result<> {
+  const auto once = [&]() -> Result<> {
     auto again = cursor_.at(unit.first);
     return again ? execute_outside(**again, unit, rows) : again.error();
-  });
+  };
+  // What may have done half its work is not sent again because a lock did not come.
+  const bool repeatable = intent->idempotent || !hides_what_it_does(unit);
+  auto done = with_lock_schedule(once, [&] { return repeatable || never_ran_; });
   const bool given_away = retake_run_lock(run_);
   if (!done) return settle_failed(unit, *intent, done.error());
   const auto recorded = record_done(unit, rows);
@@ -219,16 +235,20 @@ Result<> JournalledScript::execute_outside(const script::Statement& statement, c
   StatementLimits limits(limit, concurrent ? Milliseconds{0} : run_.spec->apply.statement_timeout, "");
   script::Statement alone = statement;
   if (concurrent) alone.directives = {};  // a time-out would leave half an index behind
-  const auto before =
-      limits.before(alone, concurrent ? script::ScriptDirectives{} : script_.analysis.directives);
-  if (const auto set = run_.work->pipeline(before, execution_.watch.deadline()); set.error) return *set.error;
+  auto before = limits.before(alone, concurrent ? script::ScriptDirectives{} : script_.analysis.directives);
+  if (may_commit_inside(unit.what)) before.emplace_back(kTransactionNumber);
+  const auto set = run_.work->pipeline(before, execution_.watch.deadline());
+  if (set.error) return *set.error;
+  if (may_commit_inside(unit.what)) transaction_before_ = set.rows.back().number(0, 0);
 
   execution_.watch.begin_try(limit);
   DBM_EFFECT_REPLY(effect, "journal.statement");
   if (effect.must_fail()) return run_.work->lose();
+  never_ran_ = false;
   auto executed = send_alone(std::string(statement.text), unit, rows);
   if (effect.reply_lost()) return run_.work->lose();
   effect.done();
+  if (!executed && !never_ran_) never_ran_ = committed_nothing(unit);
   return executed;
 }
 
@@ -256,6 +276,13 @@ Result<> JournalledScript::send_alone(const std::string& sql, const JournalUnit&
   }
   rows = rows_changed(reply->result.get());
   return {};
+}
+
+/// The statement's own transaction, and this one: more say that it has committed inside.
+bool JournalledScript::committed_nothing(const JournalUnit& unit) {
+  if (!may_commit_inside(unit.what) || run_.work->lost()) return false;
+  const auto now = run_.work->exec(std::string(kTransactionNumber), execution_.watch.deadline());
+  return now && now->size() == 1 && now->number(0, 0) == transaction_before_ + 2;
 }
 
 Result<> JournalledScript::settle_failed(const JournalUnit& unit, const Intent& intent, const Error& error) {

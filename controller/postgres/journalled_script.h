@@ -66,12 +66,13 @@ class JournalledScript {
   /// Copies the done rows of the earlier attempt, so that this attempt's row tells the whole story.
   std::vector<std::string> carry_over() const;
   Result<> run_unit(const JournalUnit& unit);
-  template <class F>
-  Result<> with_lock_schedule(F&& once) {
+  /// Again while only a lock did not come and `nothing_is_left` of the try.
+  template <class F, class G>
+  Result<> with_lock_schedule(F&& once, G&& nothing_is_left) {
     while (true) {
       auto done = once();
       if (done) execution_.schedule.reset();
-      if (done || done.error().sqlstate != "55P03" || run_.work->lost()) return done;
+      if (done || done.error().sqlstate != "55P03" || run_.work->lost() || !nothing_is_left()) return done;
       if (auto waited = wait_for_lock(execution_, script_); !waited) return waited;
     }
   }
@@ -101,6 +102,7 @@ class JournalledScript {
   Result<> send_alone(const std::string& sql, const JournalUnit& unit, std::int64_t& rows);
   /// It failed: what did it leave? Only then may its row be closed.
   Result<> settle_failed(const JournalUnit& unit, const Intent& intent, const Error& error);
+  bool committed_nothing(const JournalUnit& unit);
   Error own_doing(Error error, const JournalUnit& unit);
   static bool hides_what_it_does(const JournalUnit& unit);
   /// The row stays as it is: the next run looks again.
@@ -116,6 +118,7 @@ class JournalledScript {
   std::uint64_t done_ = 0;  ///< statements in effect since an earlier attempt
   std::int64_t rows_ = 0;
   bool leave_open_ = false;
+  std::int64_t transaction_before_ = 0;  ///< the backend's number of the one before a CALL or DO
   bool never_ran_ = false;  ///< the last statement that failed was refused before anything of it ran
   bool guarded_ = false;    ///< this unit may have done something to the ledger
   bool seen_ = false;       ///< `role_` and `authorization_` are what the session has

@@ -101,8 +101,9 @@ Judgement judge_shape(const LedgerShape& shape, const std::string& schema, int v
   const std::string name = "schema " + quote_ident(schema);
   if (!shape.schema_exists) return {LedgerState::Absent, ""};
   if (!shape.owned_by_login)
-    return {LedgerState::ForeignSchema,
-            name + " is owned by " + quote_ident(shape.schema_owner) + ", not by the login"};
+    return {LedgerState::ForeignSchema, name + (shape.has_version_table ? " holds a ledger and" : "") +
+                                            " is owned by " + quote_ident(shape.schema_owner) +
+                                            ", not by the login"};
   if (shape.relations == 0 && shape.functions.empty()) return {LedgerState::Absent, ""};
   if (!shape.has_version_table || version == 0)
     return {LedgerState::ForeignSchema, name + " is not empty and holds no ledger"};
@@ -161,6 +162,9 @@ Error ledger_error(const Judgement& judgement) {
       break;
   }
   const bool altered = judgement.trouble.find("has been altered") != std::string::npos;
+  if (judgement.trouble.find("holds a ledger and") != std::string::npos)
+    return Error{ErrorKind::Terminal, "DatabaseOwnedElsewhere", judgement.trouble, "ForeignSchema"}
+        .with_remedy("connect as its owner; another ledgerSchema would run every script again");
   return Error{ErrorKind::Terminal, "DatabaseOwnedElsewhere", judgement.trouble, "ForeignSchema"}.with_remedy(
       altered ? "put back what was altered; another ledgerSchema would run every script again"
               : "name another ledgerSchema, or remove what does not belong there");

@@ -101,8 +101,8 @@ TEST_F(Applied, IdentityThatChanged) {
   expect_answer(world, finished,
                 {1, "Stalled/IdentityChanged", "IdentityChanged",
                  "dbm: the ledger was made in database \"<db>\", this one is \"copied\" (a copy, or renamed) "
-                 "[IdentityChanged]; if this is the database you mean (upgraded, restored, copied), accept "
-                 "it: dbm apply --take-over"});
+                 "[IdentityChanged]; if this is the database you mean (upgraded, restored, renamed), "
+                 "accept it: dbm apply --take-over; a copy needs a manifest of another name"});
   EXPECT_EQ(sql(database, "SELECT v FROM canary"), canary_after(1));
 }
 

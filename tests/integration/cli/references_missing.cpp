@@ -20,8 +20,9 @@ TEST_F(Refused, SecretThatIsMissing) {
   write_with(world, "secretRef: {name: orders-db}", "secretRef: {name: orders-login}");
 
   expect_refused(world, {1, "Reconciling/WaitingForReference", "NotFound",
-                         "dbm: Secret shop/orders-login was not found [NotFound]; create what is missing, or "
-                         "correct its name"});
+                         "dbm: Secret shop/orders-login was not found [NotFound]; give it with --secret "
+                         "orders-login=KEY:env:VARIABLE or =KEY:@FILE, or put the Secret into the manifest's "
+                         "folder"});
 }
 
 TEST_F(Refused, SecretWithoutTheKey) {

@@ -49,6 +49,33 @@ TEST_F(Told, ATakeOverIsRecordedWithNothingPendingToo) {
   EXPECT_EQ(world.sql("SELECT owner_name FROM dbm.fence"), "billing");
 }
 
+TEST_F(Told, ATakenOverCopyIsAcceptedTheNextTimeToo) {
+  world.add_script("0001");
+  ASSERT_EQ(world.apply().exit_code, 0);
+  world.database().server().sql("CREATE DATABASE taken_over OWNER app TEMPLATE " + world.database().name());
+  const Database copy(world.database().server(), "taken_over");
+  world.manifest.url = copy.url();
+  ASSERT_EQ(world.apply().exit_code, 1);
+
+  ASSERT_EQ(world.run_dbm(quiet_apply(world, {"--take-over"})).exit_code, 0);
+
+  EXPECT_EQ(world.apply().exit_code, 0);
+  EXPECT_EQ(sql(copy, "SELECT database FROM dbm.fence"), "taken_over");
+}
+
+TEST_F(Told, WhatTheLastApplyWaitedFor) {
+  world.manifest.dry_run = "{mode: Disabled}";
+  world.sql("CREATE TABLE busy (id integer); ALTER TABLE busy OWNER TO app");
+  world.script("0001_step.sql", "ALTER TABLE busy ADD note text;\n");
+  Session holder(world.database().address());
+  holder("BEGIN; SELECT FROM busy");
+  ASSERT_EQ(world.run_dbm(quiet_apply(world, {"--timeout", "2s"})).exit_code, 5);
+
+  const auto told = world.run_dbm({"status", "-f", world.manifest_file().filename()});
+
+  EXPECT_TRUE(says(told, "WaitingForLock")) << told.out;
+}
+
 TEST_F(Told, ADeletedRowIsMadeGoodForThoughTheVersionHasAnother) {
   world.manifest.dry_run = "{mode: Disabled}";
   world.script("0001_step.sql", "SELECT 1 / 0;\n");
