@@ -73,6 +73,11 @@ void log_event(const kubernetes::Object& object, const kubernetes::Event& event)
              {{"event", event.reason}, {"object", object.key.namespace_ + "/" + object.key.name}});
 }
 
+/// On a terminal the progress of the run may stand in the line; it is painted anew below.
+void announce(const std::string& line) {
+  std::fprintf(stderr, "%s%s\n", ::isatty(STDERR_FILENO) == 1 ? "\r\x1b[K" : "", line.c_str());
+}
+
 }  // namespace
 
 struct Wiring::Parts {
@@ -115,8 +120,7 @@ Result<std::unique_ptr<Wiring>> Wiring::make(const Options& options, Need need) 
   around.take_over = options.take_over;
   around.holder = holder_name();
   if (need == Need::Everything) {
-    auto opened = open_stores(*configuration, *parts->objects,
-                              [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); });
+    auto opened = open_stores(*configuration, *parts->objects, announce);
     if (!opened) return opened.error();
     around.stores = std::move(opened->stores);
     around.stores_on_demand = std::move(opened->on_demand);
