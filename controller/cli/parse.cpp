@@ -19,7 +19,7 @@ constexpr const char* kRootHelp =
     "\n"
     "Exit codes: 0 done or nothing to do, 1 failed, 2 usage or manifest, 3 waits for a person,\n"
     "            4 a check failed, 5 --timeout passed while waiting.\n"
-    "Each flag of a verb can be given as an environment variable too: see `dbm VERB --help`.";
+    "A flag that `dbm VERB --help` shows with (Env:NAME) can be given as that environment variable too.";
 
 constexpr const char* kApplyHelp =
     "Examples:\n"
@@ -46,6 +46,13 @@ constexpr const char* kResolveHelp =
     "\n"
     "For a script whose outcome a crash left unknown (exit code 3). Look at the database first;\n"
     "`dbm status` says at what.";
+
+constexpr const char* kBackupHelp =
+    "Examples:\n"
+    "  dbm backup list -f orders.yaml             the backups there are, newest first\n"
+    "  dbm backup verify -f orders.yaml           reads the newest one back whole\n"
+    "\n"
+    "`dbm apply` takes backups, `dbm restore` restores one into a new database.";
 
 constexpr const char* kRestoreHelp =
     "Examples:\n"
@@ -192,6 +199,7 @@ void add_resolve(CLI::App& root, Options& to) {
 
 void add_backup(CLI::App& root, Options& to) {
   CLI::App* backup = root.add_subcommand("backup", "List and verify stored backups");
+  backup->footer(kBackupHelp);
   backup->require_subcommand(1);
   add_object_verb(*backup, to,
                   {"list", "List the backups of a ledger, newest first",

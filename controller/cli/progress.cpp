@@ -9,7 +9,7 @@ namespace {
 
 /// "Apply     0003_tickets.sql  statement 3 of 9": what both forms of a line say.
 std::string describe(const migration::Progress& progress) {
-  std::string text(to_string(progress.phase));
+  std::string text(progress.activity.empty() ? to_string(progress.phase) : progress.activity);
   text.resize(std::max<std::size_t>(text.size(), 8), ' ');
   if (!progress.script.empty()) text += "  " + progress.script;
   if (progress.of > 1)

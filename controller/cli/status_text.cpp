@@ -71,7 +71,8 @@ std::string describe_failure(const migration::FailureStatus& failure) {
   std::string message = failure.message;
   if (!where.empty() && message.starts_with(where + ": ")) message.erase(0, where.size() + 2);
   const std::string code = " (" + failure.sqlstate + ")";
-  if (!failure.sqlstate.empty() && message.ends_with(code)) message.resize(message.size() - code.size());
+  if (const auto said = message.find(code); !failure.sqlstate.empty() && said != std::string::npos)
+    message.erase(said, code.size());
   text += "\n              " + message;
   return failure.remedy.empty() ? text : text + "\n              " + failure.remedy;
 }

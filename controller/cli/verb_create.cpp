@@ -98,7 +98,8 @@ ExitCode run_create(const Options& options) {
   if (options.up_down) {
     files = {{".up.sql", head_of(options)}, {".down.sql", head_of(options)}};
   } else {
-    files = {{".sql", head_of(options) + "\n\n-- dbm:rollback\n\n"}};
+    // Nothing stands behind the place where people append.
+    files = {{".sql", head_of(options)}};
   }
   for (const auto& [suffix, text] : files) {
     const fs::path path = base.string() + suffix;

@@ -23,7 +23,7 @@ Result<DryRunStatus> rehearse(const Facts& facts, Run& run, const std::stop_toke
   const Error& error = rehearsal.error();
   if (error.cause != "Timeout" || !deadline.passed()) return error;
   if (spec.mode == DryRunMode::Auto)
-    return not_rehearsed(facts, "Rehearse", "it took longer than dryRun.timeout");
+    return not_rehearsed(facts, "Auto", "it took longer than dryRun.timeout");
   return Error{ErrorKind::Terminal, "DryRunFailed",
                "the rehearsal took longer than dryRun.timeout: " + error.message, "Timeout"};
 }

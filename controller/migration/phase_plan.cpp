@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "migration/backups.h"
+#include "migration/plan_rules.h"
 #include "migration/run.h"
 
 namespace dbm::migration {
@@ -28,10 +29,13 @@ Result<> look_first(const Facts& facts, Run& run, const std::stop_token& stop) {
   run.database_bytes = preflight->database_bytes;
   for (const auto& line : preflight->blockers) run.say(PhaseName::Plan, line);
   for (const auto& line : preflight->warnings) run.say(PhaseName::Plan, line);
-  for (const auto& line : facts.plan->warnings) run.say(PhaseName::Plan, line);
-  if (!grammar_unsure(*facts.plan)) return {};
-  return engine.parse_with_server(facts.connection->target, *facts.plan,
-                                  Deadline::after(std::chrono::minutes{5}), stop);
+  const auto parsed = grammar_unsure(*facts.plan)
+                          ? engine.parse_with_server(facts.connection->target, *facts.plan,
+                                                     Deadline::after(std::chrono::minutes{5}), stop)
+                          : Result<>{};
+  const auto told = parsed ? facts.plan->warnings : without_notice_of(*facts.plan, parsed.error()).warnings;
+  for (const auto& line : told) run.say(PhaseName::Plan, line);
+  return parsed;
 }
 
 }  // namespace

@@ -216,7 +216,7 @@ class Planner {
     plan_.effects |= analysis.effects;
     if (!analysis.directives.irreversible.empty()) plan_.effects |= script::kIrreversible;
     plan_.statements += static_cast<std::int64_t>(analysis.statements);
-    for (const auto& notice : analysis.notices) plan_.warnings.push_back(file + ": " + notice);
+    for (const auto& notice : analysis.notices) plan_.warnings.push_back(notice);
     if (!analysis.in_transaction) plan_.outside_transaction.push_back(file + forced_by(analysis));
     plan_.pending.push_back(std::move(pending));
   }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "base/digest.h"
 #include "script/statements.h"
@@ -127,6 +128,20 @@ Result<> check_plan(const Spec& spec, const Inspection& database, const RowIndex
               "targetVersion");
   }
   return {};
+}
+
+Plan without_notice_of(Plan plan, const Error& error) {
+  if (error.cause != "SyntaxError") return plan;
+  std::string place;
+  for (const PendingScript& pending : plan.pending)
+    for (const auto& named : pending.analysis.named)
+      if (!named.what.syntax_error.empty() && named.at.file == error.at.file &&
+          std::pair(named.at.line, named.at.column) <= std::pair(error.at.line, error.at.column))
+        place = to_string(named.at);
+  std::erase_if(plan.warnings, [&](const std::string& warning) {
+    return !place.empty() && warning.starts_with(place + ": DBM717");
+  });
+  return plan;
 }
 
 }  // namespace dbm::migration

@@ -26,4 +26,8 @@ bool must_run_outside(const HistoryRow& row, const script::Analysis& analysis);
 /// must still run outside a transaction: else Terminal/ChangedScript.
 Result<> check_begun(const PendingScript& pending, const HistoryRow& row);
 
+/// The plan without its notice that the parser does not read the statement which the server does not take
+/// either: `error` (SyntaxError) says so already. Other errors take nothing away.
+Plan without_notice_of(Plan plan, const Error& error);
+
 }  // namespace dbm::migration

@@ -84,7 +84,7 @@ constexpr std::array kBackup{
     time("completionTime", "When it was complete."),
 };
 constexpr std::array kDryRun{
-    text("mode", "What was done: Rehearse, Plan or Disabled.", 16),
+    text("mode", "The mode it was made in: Auto, Rehearse or Plan.", 16),
     count("rehearsed", "Scripts that were rehearsed."),
     count("notRehearsed", "Scripts that were not."),
     text("reason", "Why not.", 1024),

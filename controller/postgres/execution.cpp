@@ -198,9 +198,8 @@ Result<> wait_unqueued(Execution& execution, const migration::PendingScript& scr
 Result<> wait_for_lock(Execution& execution, const migration::PendingScript& script) {
   const auto span = execution.schedule.time_out();
   const std::string who = execution.watch.blockers().empty() ? "a lock" : execution.watch.blockers();
-  return wait_unqueued(
-      execution, script, span,
-      "waits for " + who + " (tried " + std::to_string(execution.schedule.tries()) + " times)");
+  return wait_unqueued(execution, script, span,
+                       "waits for " + who + " (" + tried(execution.schedule.tries()) + ")");
 }
 
 }  // namespace dbm::postgres

@@ -28,6 +28,10 @@ Milliseconds LockSchedule::time_out() {
   return Milliseconds{static_cast<std::int64_t>(static_cast<double>(middle.count()) * (0.5 + random_()))};
 }
 
+std::string tried(int tries) {
+  return tries == 1 ? "tried once" : "tried " + std::to_string(tries) + " times";
+}
+
 Milliseconds tighter(Milliseconds a, Milliseconds b) {
   if (a.count() <= 0) return std::max(b, Milliseconds{0});
   if (b.count() <= 0) return a;

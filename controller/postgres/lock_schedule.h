@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <functional>
+#include <string>
 
 #include "base/units.h"
 #include "script/classify.h"
@@ -30,6 +31,9 @@ class LockSchedule {
   std::function<double()> random_;
   int tries_ = 0;
 };
+
+/// "tried once", "tried 3 times".
+std::string tried(int tries);
 
 /// The tighter of two time-outs, where 0 (or nothing) means none.
 Milliseconds tighter(Milliseconds a, Milliseconds b);

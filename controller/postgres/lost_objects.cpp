@@ -103,7 +103,7 @@ std::string remedy_for(const std::vector<const CatalogObject*>& lost) {
   });
   std::string remedy = swap ? "change the column in place (ALTER COLUMN … TYPE keeps index, NOT NULL and "
                               "DEFAULT), or make again what was lost; "
-                            : "make again what was lost, drop it by name first; ";
+                            : "make again what was lost, or drop it by name first; ";
   return remedy + "a loss on purpose is declared by a line \"-- dbm:drops " + lost.front()->kind + " " +
          lost.front()->name + "\" before the first statement";
 }

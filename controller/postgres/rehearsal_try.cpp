@@ -7,6 +7,7 @@
 #include "postgres/checks.h"
 #include "postgres/execution.h"
 #include "postgres/lost_objects.h"
+#include "postgres/rehearsal_patience.h"
 #include "postgres/rehearsal_queries.h"
 #include "postgres/rehearsal_scan.h"
 #include "postgres/script_position.h"
@@ -26,21 +27,6 @@ constexpr milliseconds kChecksBudget{200};
 constexpr std::int64_t kLooksInARow = 200;
 constexpr std::int64_t kLookEvery = 50;
 
-/// Ends a wait when the time for holding locks is up, at the deadline, or when asked to stop.
-class RehearsalPatience final : public Patience {
- public:
-  RehearsalPatience(Deadline deadline, const std::stop_token& stop) : deadline_(deadline), stop_(stop) {}
-  [[nodiscard]] Deadline deadline() const override {
-    return stop_.stop_requested() ? Deadline::after(milliseconds{0}) : deadline_;
-  }
-  [[nodiscard]] milliseconds first_look() const override { return milliseconds{100}; }
-  milliseconds look(milliseconds) override { return milliseconds{100}; }
-
- private:
-  Deadline deadline_;
-  const std::stop_token& stop_;
-};
-
 /// Whether somebody who reads or writes rows may have to wait for it.
 bool keeps_from_rows(std::string_view mode) {
   return mode != "AccessShareLock" && mode != "ShareUpdateExclusiveLock";
@@ -54,7 +40,14 @@ std::string too_long(const RunContext& run) {
 
 RehearsalTry::RehearsalTry(RunContext& run, const migration::Plan& plan, milliseconds lock_limit,
                            Deadline deadline, const std::stop_token& stop)
-    : run_(run), plan_(plan), lock_limit_(lock_limit), deadline_(deadline), stop_(stop) {}
+    : run_(run),
+      plan_(plan),
+      lock_limit_(lock_limit),
+      deadline_(deadline),
+      stop_(stop),
+      watch_(run, milliseconds{0}) {
+  watch_.begin_try(lock_limit);
+}
 
 RehearsalTry::~RehearsalTry() {
   if (open_) (void)roll_back();
@@ -66,8 +59,9 @@ Result<> RehearsalTry::begin() {
   DBM_EFFECT(effect, "rehearse.begin");
   if (effect.must_fail()) return run_.work->lose();
   open_ = true;
-  const std::vector<std::string> steps{kBegin, "SET LOCAL lock_timeout = " + server_millis(lock_limit_),
-                                       enter_sql(run_.fence), kFiles + quote_literal(run_.fence.schema)};
+  const std::vector<std::string> steps{
+      kBegin, "SET LOCAL lock_timeout = " + server_millis(lock_limit_within(lock_limit_, time_left())),
+      enter_sql(run_.fence), kFiles + quote_literal(run_.fence.schema)};
   const auto begun = run_.work->pipeline(steps, deadline_, stop_);
   if (begun.error) return at_own_step(*begun.error);
   effect.done();
@@ -175,6 +169,7 @@ TryOutcome RehearsalTry::statements_of(std::size_t index, std::vector<std::strin
 /// forgotten.
 TryOutcome RehearsalTry::finish_script(std::size_t index) {
   const std::vector<std::string> end{
+      "SET LOCAL lock_timeout = " + server_millis(lock_limit_within(lock_limit_, time_left())),
       "SET LOCAL statement_timeout = " + server_millis(std::max(milliseconds{1}, time_left())),
       kConstraintsNow, kCloseCursors};
   const auto ended = run_.work->pipeline(end, deadline_, stop_);
@@ -209,12 +204,14 @@ Result<RehearsalTry::Said> RehearsalTry::execute(const script::Statement& statem
                                                  script::StatementReader& reader) {
   const auto left = time_left();
   // The server's own time-out comes first; ours is for a server that does not obey.
-  RehearsalPatience patience{deadline_.earlier(Deadline::after(left + milliseconds{500})), stop_};
+  const auto lock_limit = lock_limit_within(lock_limit_, left);
+  watch_.begin_try(lock_limit);
+  RehearsalPatience patience{watch_, deadline_.earlier(Deadline::after(left + milliseconds{500})), stop_};
   Pipeline pipeline{*run_.work, patience};
   const std::string text(statement.text);
   Said said;
   std::vector<std::string> sent{
-      "SET LOCAL lock_timeout = " + server_millis(lock_limit_),
+      "SET LOCAL lock_timeout = " + server_millis(lock_limit),
       "SET LOCAL statement_timeout = " + server_millis(std::max(milliseconds{1}, left))};
   if (!statement.copy_from_stdin) sent.push_back(text);
   for (const auto& sql : sent)
@@ -286,7 +283,11 @@ Result<> RehearsalTry::look_at_locks(migration::RehearsedStatement& entry, Clock
 }
 
 TryOutcome RehearsalTry::judge(std::size_t index, std::uint64_t statement, const Said& said) const {
-  if (said.out_of_time || said.error->sqlstate == "57014") return {Kind::Stopped, index, too_long(run_), {}};
+  if (said.out_of_time || said.error->sqlstate == "57014") {
+    // Several locks, each of which came in time, may take it all the same.
+    const std::string waited = blockers().empty() ? "" : "; it waited for " + blockers();
+    return {Kind::Stopped, index, too_long(run_) + waited, {}};
+  }
   if (said.error->sqlstate == "55P04")
     return {Kind::Stopped,
             index,

@@ -11,6 +11,7 @@
 #include "migration/engine.h"
 #include "migration/plan.h"
 #include "postgres/catalog.h"
+#include "postgres/lock_watch.h"
 #include "postgres/pipeline.h"
 #include "postgres/run_context.h"
 #include "postgres/sqlstate.h"
@@ -34,7 +35,8 @@ struct TryOutcome {
 
 class RehearsalTry {
  public:
-  /// `lock_limit` of every wait for a lock. All references outlive this.
+  /// `lock_limit` of every wait for a lock; shorter where less of maxBlocking is left. All references outlive
+  /// this.
   RehearsalTry(RunContext& run, const migration::Plan& plan, std::chrono::milliseconds lock_limit,
                Deadline deadline, const std::stop_token& stop);
   ~RehearsalTry();
@@ -45,6 +47,8 @@ class RehearsalTry {
   TryOutcome run(std::size_t end, const migration::ProgressSink& progress);
   /// Undoes everything, and says whether the run lock is still ours.
   Result<> roll_back();
+  /// Who was in the way of the last statement, as LockWatch tells it; empty: nobody was seen.
+  [[nodiscard]] const std::string& blockers() const { return watch_.blockers(); }
 
   std::vector<migration::RehearsedStatement> statements;  ///< at most 1,000
   /// How long locks were held that keep others from reading or writing rows; set by roll_back().
@@ -76,6 +80,7 @@ class RehearsalTry {
   std::chrono::milliseconds lock_limit_;
   Deadline deadline_;
   const std::stop_token& stop_;
+  LockWatch watch_;
   std::map<std::string, std::string> files_;  ///< oid → file node of every user relation, before
   std::set<std::string> seen_locks_;
   std::optional<Clock::time_point> blocking_since_;

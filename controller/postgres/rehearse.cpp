@@ -85,10 +85,13 @@ class Rehearsing {
       rehearsal.summary.longest_blocking_millis =
           std::max(rehearsal.summary.longest_blocking_millis, attempt.blocking_millis);
       if (outcome.kind != Kind::LockTimeout) return outcome;
-      if (run_.spec->dry_run.mode == DryRunMode::Auto && schedule_.tries() + 1 >= kTriesOfAuto)
-        return TryOutcome{Kind::Stopped, outcome.script, "a lock it needs was not free", {}};
-      if (const auto slept = sleep_alive(run_, schedule_.time_out(), deadline_, stop_); !slept)
-        return slept.error();
+      if (!attempt.blockers().empty()) blockers_ = attempt.blockers();
+      const auto pause = schedule_.time_out();
+      if (run_.spec->dry_run.mode == DryRunMode::Auto && schedule_.tries() >= kTriesOfAuto)
+        return TryOutcome{Kind::Stopped, outcome.script, not_free(), {}};
+      tell(outcome.script);
+      if (const auto slept = sleep_alive(run_, pause, deadline_, stop_); !slept)
+        return slept.error().cause == "Timeout" ? slept.error().during(not_free()) : slept.error();
     }
   }
 
@@ -96,12 +99,26 @@ class Rehearsing {
   [[nodiscard]] std::optional<SchemaSnapshot>& schema() { return schema_; }
 
  private:
+  [[nodiscard]] std::string not_free() const {
+    return blockers_.empty() ? "a lock it needs was not free"
+                             : "a lock it needs was not free: it waited for " + blockers_;
+  }
+
+  void tell(std::size_t script) const {
+    if (!progress_) return;
+    progress_({migration::PhaseName::DryRun, file_of(plan_.pending[script]),
+               "WaitingForLock: waits for " + (blockers_.empty() ? "a lock" : blockers_) + " (" +
+                   tried(schedule_.tries()) + ")",
+               static_cast<std::int64_t>(script + 1), static_cast<std::int64_t>(plan_.pending.size())});
+  }
+
   RunContext& run_;
   const migration::Plan& plan_;
   Deadline deadline_;
   const std::stop_token& stop_;
   const migration::ProgressSink& progress_;
   LockSchedule schedule_;
+  std::string blockers_;  ///< of the newest try that saw some
   std::optional<SchemaSnapshot> schema_;
 };
 

@@ -22,7 +22,10 @@ Error refused(std::string message, std::string cause) {
 }
 
 void tell(const migration::ProgressSink& progress, const std::string& message) {
-  if (progress) progress({migration::PhaseName::Backup, "", message});
+  if (!progress) return;
+  migration::Progress told{migration::PhaseName::Backup, "", message};
+  told.activity = "Restore";
+  progress(told);
 }
 
 /// "ENCODING 'UTF8' LC_COLLATE 'C' …" of the database the backup is of, as far as the facts say.

@@ -61,7 +61,9 @@ Result<> PostgresRun::settle(Deadline deadline, const std::stop_token& stop) {
     return postgres::settle(context(), deadline, stop);
   }();
   if (!settled) {
-    const Error error = settled.error().during("settle what an earlier run left open");
+    const Error error = settled.error().during(settled.error().kind == ErrorKind::Terminal
+                                                   ? "an earlier run left this open"
+                                                   : "settling what an earlier run left open");
     if (error.kind == ErrorKind::Terminal)
       if (const auto noted = note(error); !noted)
         log::warning("what waits for a person could not be recorded", {{"error", noted.error().message}});

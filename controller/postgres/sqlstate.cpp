@@ -137,6 +137,26 @@ std::string field(const PGresult* result, int code) {
   return text == nullptr ? std::string{} : std::string{text};
 }
 
+/// What to do where a statement's own rows break a rule; where a new rule is broken by rows that are there
+/// already, the SQLSTATE alone says it (migration/remedy.h). Empty: no such case.
+std::string_view remedy_of_rows(std::string_view sqlstate, std::string_view statement) {
+  constexpr std::array<std::string_view, 5> kWriters{"insert", "update", "merge", "copy", "delete"};
+  constexpr std::array kRemedies{
+      Words{"23505",
+            "a row with this key is there already: leave it out, or say what is to happen to it (ON "
+            "CONFLICT)"},
+      Words{"23503", "write the row that is referred to first, or remove those that refer to it first"},
+      Words{"23502", "give the column a value, or a default before this statement"},
+      Words{"23514", "write values that meet the condition, or change the condition first"},
+  };
+  const auto word = statement.substr(0, std::min<std::size_t>(statement.find_first_of(" \t\r\n("), 10));
+  const bool writes = std::ranges::any_of(kWriters, [&](std::string_view writer) {
+    return std::ranges::equal(word, writer, {}, [](char c) { return static_cast<char>(c | 0x20); });
+  });
+  const auto found = std::ranges::find(kRemedies, sqlstate, &Words::first);
+  return writes && found != kRemedies.end() ? found->second : std::string_view{};
+}
+
 struct Words3 {
   std::string_view sqlstate, reason, cause;
 };
@@ -187,6 +207,7 @@ Error translate(const ServerError& error, std::string_view reason, std::string_v
   out.server_message = error.server_message;
   if (!error.detail.empty()) out.server_message += " DETAIL: " + error.detail;
 
+  out.remedy = remedy_of_rows(error.sqlstate, statement);
   if (may_publish(error, statement))
     out.message = one_line(error.server_message) + " (" + error.sqlstate + ")" + names_of(error);
   else

@@ -257,9 +257,10 @@ void Pass::add(const Piece& piece, const StatementClass& what) {
     outside_at_ = piece.at;
   }
   if (!what.syntax_error.empty() && result_.notices.size() < kNoticesKept)
-    result_.notices.push_back("DBM717: " + to_string(piece.at) +
-                              ": the grammar of PostgreSQL 15 does not read this statement (" +
-                              what.syntax_error + "): the server decides");
+    result_.notices.push_back(to_string(piece.at) +
+                              // The parser's own words repeat what stands there, literals too.
+                              ": DBM717: the grammar of PostgreSQL 15 does not read this statement: the server "
+                              "decides");
   const bool plain = what.lock <= LockClass::Brief && what.syntax_error.empty() && !what.opaque &&
                      !what.may_lose_objects && what.scope == Scope::Transaction &&
                      (what.writes_rows || what.effects == kNoEffect);
@@ -303,7 +304,7 @@ Result<> Pass::close(const std::vector<Directive>& trailing) {
   if (!nobodys.done_when.empty()) return misplaced(trailing.front(), "stands before no statement");
   if (!result_.directives.irreversible.empty()) result_.effects |= kIrreversible;
   if (result_.statements == 0)
-    result_.notices.push_back("DBM709: " + text_.name + ": there is nothing to run in it");
+    result_.notices.push_back(text_.name + ": DBM709: there is nothing to run in it");
   if (const auto settled = settle_transaction(); !settled) return settled;
   result_.chainable = result_.in_transaction && text_.size <= kChainBytes &&
                       result_.statements <= kChainStatements && quick_ && result_.brief_locks &&

@@ -56,7 +56,7 @@ struct Analysis {
   LockClass lock = LockClass::None;   ///< The heaviest.
   std::vector<NamedStatement> named;  ///< Those that are not plain rows or plain DDL: at most 1,000; all that
                                       ///< run outside a transaction.
-  std::vector<std::string> notices;   ///< docs/scripts.md#notices, one line each.
+  std::vector<std::string> notices;   ///< docs/scripts.md#notices, one line each, its file first.
 };
 
 /// Whether `rule` reads as comparisons of server versions: ">=14", ">=14, <18", "=15.4".

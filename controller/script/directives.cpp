@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <numeric>
 #include <set>
+#include <utility>
 
 #include "script/lexer.h"
 
@@ -134,10 +136,30 @@ Error unknown(const Directive& directive, const std::string& what) {
   return source_invalid("UnknownDirective", "dbm:" + directive.word + " " + what, directive.at);
 }
 
-std::string known_words() {
+/// How many letters must be put in, taken out or changed to make one of the other.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t before = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t changed = before + (a[i - 1] == b[j - 1] ? 0 : 1);
+      before = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, changed}));
+    }
+  }
+  return row.back();
+}
+
+/// What is said of a word that is none: the one that was meant, if that can be guessed, else all.
+std::string no_directive(std::string_view word) {
+  constexpr std::size_t kLongest = 40, kNear = 2;
   std::string words;
-  for (const Known& known : kKnown) words += (words.empty() ? "" : ", ") + std::string(known.word);
-  return words;
+  for (const Known& known : kKnown) {
+    if (word.size() <= kLongest && distance(lower(word), known.word) <= kNear)
+      return "is no directive: do you mean dbm:" + std::string(known.word) + "?";
+    words += (words.empty() ? "" : ", ") + std::string(known.word);
+  }
+  return "is no directive: must be one of " + words;
 }
 
 }  // namespace
@@ -162,7 +184,7 @@ Result<> sort_directives(const std::vector<Directive>& found, bool first, Script
     const auto* const known = std::find_if(kKnown.begin(), kKnown.end(), [&](const Known& candidate) {
       return candidate.word == directive.word;
     });
-    if (known == kKnown.end()) return unknown(directive, "is no directive: must be one of " + known_words());
+    if (known == kKnown.end()) return unknown(directive, no_directive(directive.word));
     if (!first && !known->per_statement)
       return unknown(directive, "must stand before the first statement of the file");
     if (!seen.insert(known->word).second && !known->repeats) return unknown(directive, "stands twice");

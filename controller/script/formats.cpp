@@ -80,13 +80,15 @@ class MarkFinder final : public CommentSink {
 
   bool comment(std::string_view text, std::uint64_t begin, const Position& at) override {
     const bool parts = is_rollback_line(text) && !into_.rollback;
-    if (parts) into_.rollback = Scanned::Rollback{begin, begin + text.size(), at.line, false};
+    if (parts) into_.rollback = Scanned::Rollback{begin, begin + text.size(), at, false, seen_statement};
     const auto format = format_of_comment(text);
     const auto is_known = [&](const Marker& known) { return known.format == *format; };
     if (format && std::none_of(into_.markers.begin(), into_.markers.end(), is_known))
       into_.markers.push_back({*format, "the comment '" + std::string(text.substr(0, 60)) + "'", at});
     return parts;
   }
+
+  bool seen_statement = false;
 
  private:
   Scanned& into_;
@@ -104,8 +106,10 @@ void find_marks(const Text& text, Scanned& scanned) {
     // What is wrong behind the line is the rollback's to say.
     if (!piece && scanned.rollback) scanned.rollback->has_statements = true;
     if (!piece || *piece == nullptr) return;
-    if (scanned.rollback && (*piece)->begin >= scanned.rollback->next)
-      scanned.rollback->has_statements = true;
+    finder.seen_statement = true;
+    if (!scanned.rollback) continue;
+    ((*piece)->begin >= scanned.rollback->next ? scanned.rollback->has_statements
+                                               : scanned.rollback->has_forward) = true;
   }
 }
 

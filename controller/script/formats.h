@@ -34,8 +34,9 @@ struct Scanned {
   struct Rollback {
     std::uint64_t begin = 0;  ///< Of the line "-- dbm:rollback".
     std::uint64_t next = 0;   ///< Behind that comment.
-    int line = 0;
+    Position at;
     bool has_statements = false;  ///< Comments only count as no rollback.
+    bool has_forward = false;     ///< Whether a statement stands above the line.
   };
   std::optional<Rollback> rollback;
 };

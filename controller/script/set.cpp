@@ -148,13 +148,18 @@ Result<> part(const File& file, Format format, Script& script) {
   script.checksum = file.scanned.checksum;
   const auto& rollback = file.scanned.rollback;
   if (!rollback || format != Format::Plain) return {};
+  if (rollback->has_statements && !rollback->has_forward)
+    return source_invalid("RollbackOnly",
+                          "all statements stand below '-- dbm:rollback', so that nothing of them would run",
+                          rollback->at)
+        .with_remedy("put the statements above '-- dbm:rollback', or take that line out");
   script.forward = part_of(file.text, 0, rollback->begin);
   const auto checksum = checksum_of(script.forward);
   if (!checksum) return checksum.error();
   script.checksum = *checksum;
   if (!rollback->has_statements) return {};
   Text back = part_of(file.text, rollback->next, file.text.size);
-  back.lines_before = rollback->line - 1;
+  back.lines_before = rollback->at.line - 1;
   const auto back_checksum = checksum_of(back);
   if (!back_checksum) return back_checksum.error();
   script.rollback = std::move(back);
@@ -163,9 +168,11 @@ Result<> part(const File& file, Format format, Script& script) {
 }
 
 Error duplicate(const Script& first, const Script& second) {
+  const bool alike = first.version.id == second.version.id;
   return about("DuplicateVersion", second.forward.name,
-               "has the version of " + first.forward.name + " (" + first.version.id + " and " +
-                   second.version.id + " are the same)")
+               "has the version of " + first.forward.name +
+                   (alike ? std::string()
+                          : " (" + first.version.id + " and " + second.version.id + " are the same)"))
       .with_remedy("give one of them another version");
 }
 

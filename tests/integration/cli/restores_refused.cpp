@@ -80,6 +80,7 @@ TEST_F(Restores, IntoANameThatMustBeQuoted) {
 
     EXPECT_EQ(finished.exit_code, 0) << finished.err;
     EXPECT_THAT(finished.out, ::testing::StartsWith(name + ": restored from "));
+    EXPECT_THAT(finished.err, ::testing::HasSubstr("Restore   restoring into " + name));
     EXPECT_EQ(sql(copy, "SELECT count(*) FROM canary"), "1");
   }
 }

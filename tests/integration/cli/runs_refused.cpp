@@ -86,7 +86,7 @@ TEST_F(Refused, RehearsalThatFails) {
   expect_refused(
       world, {1, "Stalled/DryRunFailed", "StatementFailed",
               "dbm: 0002_step.sql:3:1: NULL in a column that must not be NULL (23502) (table public.canary, "
-              "column v) [StatementFailed]; rows with NULL stand in the way: fill them in an earlier script",
+              "column v) [StatementFailed]; give the column a value, or a default before this statement",
               "made"});
 }
 
@@ -110,7 +110,7 @@ TEST_F(Refused, StatementThatFails) {
       world, finished,
       {1, "Stalled/ApplyFailed", "StatementFailed",
        "dbm: 0002_step.sql:3:1: NULL in a column that must not be NULL (23502) (table public.canary, column "
-       "v) [StatementFailed]; rows with NULL stand in the way: fill them in an earlier script"});
+       "v) [StatementFailed]; give the column a value, or a default before this statement"});
   EXPECT_EQ(world.witness(), std::vector<std::string>{"0001"});
 }
 
@@ -154,7 +154,7 @@ TEST_F(Refused, ObjectThatWouldBeLost) {
   expect_refused(world,
                  {1, "Stalled/DryRunFailed", "LostObject",
                   "dbm: 0002_b.sql: would lose without a statement that names it: index public.by_name "
-                  "[LostObject]; make again what was lost, drop it by name first; a loss on purpose is "
+                  "[LostObject]; make again what was lost, or drop it by name first; a loss on purpose is "
                   "declared by a line \"-- dbm:drops index public.by_name\" before the first statement",
                   "made"});
 }

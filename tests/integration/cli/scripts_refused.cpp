@@ -32,6 +32,13 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"DuplicateVersion", "1_again.sql", "SELECT 1;",
              "dbm: 1_again.sql: has the version of 0001_step.sql (0001 and 1 are the same) "
              "[DuplicateVersion]; give one of them another version"},
+        Case{"DuplicateVersion_Written_Alike", "0001_again.sql", "SELECT 1;",
+             "dbm: 0001_step.sql: has the version of 0001_again.sql [DuplicateVersion]; give one of them "
+             "another version"},
+        Case{"RollbackOnly", "0002_b.sql",
+             "-- Notes\n\n-- dbm:rollback\n\nALTER TABLE canary ADD note text;\n",
+             "dbm: 0002_b.sql:3:1: all statements stand below '-- dbm:rollback', so that nothing of them "
+             "would run [RollbackOnly]; put the statements above '-- dbm:rollback', or take that line out"},
         Case{"StrayBom", "0002_b.sql", "SELECT 1;\n\xEF\xBB\xBFSELECT 2;\n",
              "dbm: 0002_b.sql:2:1: a byte order mark (U+FEFF) stands in the middle of the file [StrayBom]; "
              "remove it: it was left there when files were joined"},
@@ -71,7 +78,10 @@ INSTANTIATE_TEST_SUITE_P(
              "dbm: 0002_b.sql:1:14: '{{' is no SQL: a template was not filled in [TemplateNotSql]; give the "
              "rendered file"},
         Case{"UnknownDirective_Word", "0002_b.sql", "-- dbm:transacton none\nSELECT 1;\n",
-             "dbm: 0002_b.sql:1:1: dbm:transacton is no directive: must be one of transaction, requires, "
+             "dbm: 0002_b.sql:1:1: dbm:transacton is no directive: do you mean dbm:transaction? "
+             "[UnknownDirective]; correct the directive: a misspelt one must not do nothing"},
+        Case{"UnknownDirective_Far", "0002_b.sql", "-- dbm:kind repeatable\nSELECT 1;\n",
+             "dbm: 0002_b.sql:1:1: dbm:kind is no directive: must be one of transaction, requires, "
              "engine, server, irreversible, drops, lock-timeout, statement-timeout, idempotent, done-when "
              "[UnknownDirective]; correct the directive: a misspelt one must not do nothing"},
         Case{"UnknownDirective_Value", "0002_b.sql", "-- dbm:transaction never\nSELECT 1;\n",
@@ -108,6 +118,22 @@ INSTANTIATE_TEST_SUITE_P(
              "statement at the place named; psql shows the same error",
              "made"}),
     [](const auto& info) { return info.param.name; });
+
+TEST_F(Refused, SyntaxErrorIsToldOnceAndANoticeOncePerFile) {
+  world.script("0002_b.sql", "-- later\n");
+  world.script("0003_c.sql", "SELECT 1;\nCREAT TABLE c (id int);\n");
+
+  const auto plan = world.run_dbm({"plan", "-f", world.manifest_file()});
+
+  EXPECT_EQ(plan.exit_code, 1);
+  EXPECT_EQ(plan.out.find("DBM717"), std::string::npos) << plan.out;
+  EXPECT_NE(plan.out.find("warning: 0002_b.sql: DBM709: there is nothing to run in it\n"), std::string::npos)
+      << plan.out;
+  EXPECT_NE(plan.err.find("dbm: 0003_c.sql:2:1: syntax error"), std::string::npos) << plan.err;
+  const auto apply = world.apply();
+  EXPECT_EQ(apply.exit_code, 1);
+  EXPECT_EQ(apply.err.find("DBM717"), std::string::npos) << apply.err;
+}
 
 TEST_F(Refused, VersionThatStandsTwiceWithAndWithoutZeros) {
   world.script("7_a.sql", "SELECT 1;");

@@ -6,13 +6,18 @@
 namespace dbm::test {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 class Rehearse : public ApplyTest {
  protected:
   Result<migration::Rehearsal> rehearse(const std::vector<NamedScript>& scripts,
-                                        migration::DryRunMode mode = migration::DryRunMode::Auto) {
+                                        migration::DryRunMode mode = migration::DryRunMode::Auto,
+                                        const migration::ProgressSink& progress = {}) {
     spec_.dry_run.mode = mode;
     if (!holding_) {
       const auto begun = begin();
@@ -23,7 +28,7 @@ class Rehearse : public ApplyTest {
             "'public'::regnamespace");
     const auto use = holding_->use_work();
     auto outcome =
-        postgres::rehearse(context(), plan(scripts), Deadline::after(std::chrono::seconds{30}), {}, {});
+        postgres::rehearse(context(), plan(scripts), Deadline::after(std::chrono::seconds{30}), {}, progress);
     EXPECT_EQ(ask("SELECT string_agg(relname, ',' ORDER BY relname) FROM pg_class WHERE relnamespace = "
                   "'public'::regnamespace"),
               before);
@@ -119,7 +124,28 @@ TEST_F(Rehearse, GivesWayToALockThatIsNotFree) {
   const auto outcome = rehearse({{"0001_add.sql", "ALTER TABLE orders ADD note text;"}});
 
   ASSERT_TRUE(outcome) << outcome.error().message;
-  EXPECT_THAT(outcome->not_rehearsed, ElementsAre("0001_add.sql: a lock it needs was not free"));
+  EXPECT_THAT(outcome->not_rehearsed, ElementsAre(StartsWith("0001_add.sql: a lock it needs was not free")));
+}
+
+/// The waits for a lock end before maxBlocking does: what did not come is told as that, with who has it.
+TEST_F(Rehearse, NamesWhoHoldsTheLockThatIsNotFree) {
+  as_login("CREATE TABLE orders (id int)");
+  spec_.dry_run.max_blocking = Milliseconds{400};
+  Session blocker(database_.address());
+  blocker("BEGIN; LOCK TABLE orders IN ACCESS SHARE MODE");
+  std::vector<std::string> told;
+
+  const auto outcome =
+      rehearse({{"0001_add.sql", "ALTER TABLE orders ADD note text;"}}, migration::DryRunMode::Auto,
+               [&](const migration::Progress& progress) { told.push_back(progress.message); });
+
+  const std::string who = "a lock on orders held by pid " + blocker("SELECT pg_backend_pid()") + " (";
+  ASSERT_TRUE(outcome) << outcome.error().message;
+  EXPECT_THAT(outcome->not_rehearsed,
+              ElementsAre(StartsWith("0001_add.sql: a lock it needs was not free: it waited for " + who)));
+  EXPECT_THAT(told,
+              Contains(AllOf(StartsWith("WaitingForLock: waits for " + who), EndsWith("(tried once)"))));
+  EXPECT_THAT(told, Contains(EndsWith("(tried 4 times)")));
 }
 
 TEST_F(Rehearse, ModesPlanAndDisabledTouchNothing) {

@@ -72,5 +72,10 @@ TEST(Tighter, TakesZeroForNoLimit) {
   EXPECT_EQ(tighter(Milliseconds{0}, Milliseconds{0}).count(), 0);
 }
 
+TEST(Tried, CountsInWords) {
+  EXPECT_EQ(tried(1), "tried once");
+  EXPECT_EQ(tried(2), "tried 2 times");
+}
+
 }  // namespace
 }  // namespace dbm::postgres

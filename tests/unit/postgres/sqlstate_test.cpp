@@ -144,6 +144,23 @@ TEST(AtOwnStep, CountsClassMgOnlyThere) {
 
   EXPECT_EQ(scripts_own.kind, ErrorKind::Terminal);
   EXPECT_EQ(at_own_step(scripts_own).kind, ErrorKind::Cancelled);
+/// The same SQLSTATE of a row that is written and of a rule that is made asks for different things.
+TEST(Translate, SaysWhatToDoAboutTheRowsOfAStatement) {
+  const auto remedy = [](const char* sqlstate, const char* statement) {
+    return translate(report(sqlstate, "words"), "ApplyFailed", statement).remedy;
+  };
+  for (const char* writer : {"INSERT INTO t VALUES (1)", "insert\ninto t select 1", "COPY t FROM stdin"})
+    EXPECT_THAT(remedy("23505", writer), ::testing::HasSubstr("is there already")) << writer;
+  EXPECT_THAT(remedy("23503", "DELETE FROM t"), ::testing::HasSubstr("refer"));
+  EXPECT_THAT(remedy("23502", "UPDATE t SET a = NULL"), ::testing::HasSubstr("give the column a value"));
+  EXPECT_THAT(remedy("23514", "MERGE INTO t USING u ON true WHEN MATCHED THEN DELETE"),
+              ::testing::HasSubstr("condition"));
+  EXPECT_EQ(remedy("23505", "CREATE UNIQUE INDEX i ON t (a)"), "") << "migration/remedy.h knows";
+  EXPECT_EQ(remedy("23505", "ALTER TABLE t ADD UNIQUE (a)"), "");
+  EXPECT_EQ(remedy("23505", ""), "");
+  EXPECT_EQ(remedy("42P01", "INSERT INTO t VALUES (1)"), "");
+}
+
   EXPECT_EQ(at_own_step(translate(report("MG003", ""), "x")).reason, "ManualInterventionRequired");
 }
 

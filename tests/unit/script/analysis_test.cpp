@@ -123,12 +123,25 @@ TEST(Analysis, LeavesSyntaxToTheServerWithANotice) {
   EXPECT_EQ(analysis.named[0].what.syntax_error, "syntax error at or near \"VALUE\"");
   EXPECT_EQ(analysis.named[0].what.syntax_offset, 14);
   ASSERT_EQ(analysis.notices.size(), 1U);
-  EXPECT_TRUE(analysis.notices[0].starts_with("DBM717: 0001_test.sql:2:1: ")) << analysis.notices[0];
+  EXPECT_TRUE(analysis.notices[0].starts_with("0001_test.sql:2:1: DBM717: ")) << analysis.notices[0];
+}
+
+// The parser's words repeat the literal, or the whole body, it stopped at.
+TEST(Analysis, RepeatsNothingOfAStatementItDoesNotRead) {
+  for (const std::string text : {"INSERT INTO w VALUES (1 'canary');", "CREATE ROLE x 'canary'",
+                                 "VALUES (1, E'a' $$canary$$)", "ALTER ROLE x PASSWORD canary"}) {
+    const auto notices = analysed(text).notices;
+    ASSERT_EQ(notices.size(), 1U) << text;
+    EXPECT_EQ(
+        notices[0],
+        "0001_test.sql:1:1: DBM717: the grammar of PostgreSQL 15 does not read this statement: the server "
+        "decides");
+  }
 }
 
 TEST(Analysis, SaysWhenThereIsNothingToRun) {
   EXPECT_EQ(analysed("-- later\n").notices,
-            std::vector<std::string>{"DBM709: 0001_test.sql: there is nothing to run in it"});
+            std::vector<std::string>{"0001_test.sql: DBM709: there is nothing to run in it"});
 }
 
 // Checksums: these values are kept in ledgers. A change here is a new algorithm with a new name, never an

@@ -70,6 +70,20 @@ TEST(Set, ARollbackOfCommentsIsNone) {
   EXPECT_EQ(order(read({{"1_a.sql", "SELECT 1;\n-- dbm:rollback\n-- nothing\n"}})), "1:a");
 }
 
+TEST(Set, StatementsBelowTheRollbackLineAloneAreRefused) {
+  for (const char* text : {"-- dbm:rollback\nDROP TABLE t;", "-- a note\n\n  -- dbm:rollback\n\nSELECT 1",
+                           "\\restrict x\n-- dbm:rollback\nSELECT 'open"}) {
+    const auto set = read({{"1_a.sql", text}});
+    ASSERT_FALSE(set) << text;
+    EXPECT_EQ(set.error().failure_reason(), "RollbackOnly") << text;
+    EXPECT_FALSE(set.error().remedy.empty());
+  }
+  EXPECT_EQ(to_string(read({{"1_a.sql", "\n -- dbm:rollback\nDROP TABLE t;"}}).error().at), "1_a.sql:2:2");
+  EXPECT_EQ(order(read({{"1_a.sql", "-- later\n-- dbm:rollback\n-- nothing\n"}})), "1:a");
+  EXPECT_EQ(order(read({{"1_a.sql", "SELECT 1\n-- dbm:rollback\nSELECT 2"}})), "1:a~");
+  EXPECT_EQ(order(read({{"1_a.sql", "-- why\nSELECT 1;\n-- dbm:rollback\n-- back\nSELECT 2;"}})), "1:a~");
+}
+
 TEST(Set, ExcludesByGlobAndSaysSo) {
   ReadOptions options;
   options.exclude = {"COMBINED_*", "*.bak.sql", "x?.sql"};
