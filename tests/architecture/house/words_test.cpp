@@ -87,6 +87,7 @@ const Words kOthers{
     "DryRun",
     "Apply",
     "Validate",
+    "Restore",
     "Ready",
     "True",
     "False",
