@@ -124,7 +124,7 @@ class DefaultStore {
     std::string key = random_bytes(artifact::kKeyBytes);
     if (fs::exists(fs::symlink_status(key_file_, failed))) {
       auto loaded = artifact::load_key_file(key_file_);
-      if (!loaded) return loaded.error();
+      if (!loaded) return of_store(loaded.error());
       key = *std::move(loaded);
     }
     store.active_key = key;
@@ -140,7 +140,7 @@ class DefaultStore {
                    "cannot make the default store " + root_.string() + ": " + failed.message(), "StoreDenied"}
           .with_remedy("name a folder with --store default=DIR");
     const auto key = artifact::load_or_make_key_file(key_file_);
-    if (!key) return key.error();
+    if (!key) return of_store(key.error());
     redact::remember(key->key);
     if (key->origin == artifact::KeyFile::Made) {
       announce_("Backups go to " + root_.string() + " (choose with --store default=DIR).");
@@ -149,6 +149,13 @@ class DefaultStore {
     }
     return ConfiguredStore{
         std::make_shared<artifact::DirectoryStore>(root_.string()), key->key, {key->key}, {}};
+  }
+
+  /// Nobody was told to give this key, so nobody is waited for: the store cannot be used.
+  static Error of_store(Error error) {
+    if (error.cause != "NotFound") return error;
+    return Error{ErrorKind::Terminal, "BackupFailed", error.message, "StoreDenied"}.with_remedy(
+        "name a folder with --store default=DIR");
   }
 
   fs::path root_ = state_folder() / "backups";

@@ -80,5 +80,18 @@ TEST_F(Stores, ThatCannotBeMadeEndTheRunBeforeAnythingIsTouched) {
   EXPECT_EQ(fingerprint(world), before);
 }
 
+TEST_F(Stores, WhoseKeyCannotBeReadEndTheRunBeforeAnythingIsTouched) {
+  fs::create_directories(world.state() / "dbm/backup-key");
+  const auto before = fingerprint(world);
+
+  const auto finished = world.apply();
+
+  EXPECT_EQ(finished.exit_code, 1);
+  EXPECT_THAT(finished.err, HasSubstr("dbm: key file " + (world.state() / "dbm/backup-key").string() +
+                                      ": Is a directory [StoreDenied]; "));
+  EXPECT_EQ(situation(world), "Stalled/BackupFailed");
+  EXPECT_EQ(fingerprint(world), before);
+}
+
 }  // namespace
 }  // namespace dbm::test
