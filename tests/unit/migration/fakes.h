@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "migration/engine.h"
 #include "migration/plan.h"
@@ -66,6 +67,7 @@ struct FakeDatabase {
   int damaged_archives = 0;  ///< so many of the next archives cannot be read
   int failing_checks = 0;
   int runs = 0, dumps = 0, rehearsals = 0;
+  bool rehearsal_takes_too_long = false;
 };
 
 class FakeRun final : public EngineRun {
@@ -101,9 +103,13 @@ class FakeRun final : public EngineRun {
                         {"tables", Json::array()}};
     return DumpFacts{.json = facts.dump(), .tables = {}};
   }
-  Result<Rehearsal> rehearse(const Plan& plan, Deadline, const std::stop_token&,
+  Result<Rehearsal> rehearse(const Plan& plan, Deadline deadline, const std::stop_token&,
                              const ProgressSink&) override {
     ++database_.rehearsals;
+    if (database_.rehearsal_takes_too_long) {
+      while (!deadline.passed()) std::this_thread::yield();
+      return Error{ErrorKind::Transient, "ProgressingWithRetry", "timed out", "Timeout"};
+    }
     return Rehearsal{.summary = {.mode = "Rehearse", .rehearsed = static_cast<int>(plan.pending.size())}};
   }
   Result<> apply(const Plan& plan, Deadline, const std::stop_token&, const ProgressSink&,

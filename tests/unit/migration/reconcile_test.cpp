@@ -160,6 +160,17 @@ TEST_F(Passes, AnUnknownOutcomeIsResolvedAndSaid) {
   EXPECT_THAT(objects_.events, testing::Contains("OutcomeResolved"));
 }
 
+TEST_F(Passes, ARehearsalThatRunsOutOfTimeIsToldInTheModeItWasMadeIn) {
+  edit_spec("/dryRun", {{"mode", "Auto"}, {"timeout", "1ms"}});
+  engine_.database.rehearsal_takes_too_long = true;
+
+  pass();
+
+  const Json dry_run = last_status()["dryRun"];
+  EXPECT_EQ(dry_run["mode"], "Auto");
+  EXPECT_EQ(dry_run["reason"], "it took longer than dryRun.timeout");
+}
+
 TEST_F(Passes, SuspendedStartsAndWritesNothing) {
   edit_spec("/suspend", true);
   const auto end = pass(true);
