@@ -8,10 +8,11 @@
 
 namespace dbm::postgres {
 
-/// Whether all that the message names is named by the statement itself, or by the schema: each quoted name
-/// stands in the statement as a name, not in one of its literals. What was raised while the statement was
-/// read (it has a position) may also name what the statement does not, for no row has been read then.
-/// `statement` empty: not known.
+/// Whether all that the message names, in quotation marks or not, is named by the statement itself: it stands
+/// there as a name, in no literal and in no place of a value (VALUES, the arguments of CALL and EXECUTE),
+/// where a quote may have been forgotten. What was raised while a statement without literals was read (the
+/// error has a position) may also name what the statement does not, the schema's own, for no value has been
+/// seen then. `statement` empty: not known, or ours; then nothing in quotation marks but what has a position.
 bool names_only_what_is_known(const ServerError& error, std::string_view statement);
 
 }  // namespace dbm::postgres

@@ -187,7 +187,8 @@ ServerError read_error(const PGresult* result) {
   error.data_type = field(result, PG_DIAG_DATATYPE_NAME);
   error.translated = field(result, PG_DIAG_SEVERITY) != error.severity;
   const std::string context = field(result, PG_DIAG_CONTEXT);
-  error.has_context = !context.empty();
+  // A query made inside a function has no context where it could not be read, but is itself reported.
+  error.has_context = !context.empty() || PQresultErrorField(result, PG_DIAG_INTERNAL_QUERY) != nullptr;
   error.in_copy = context.starts_with("COPY ") && context.find('\n') == std::string::npos;
   const std::string position = field(result, PG_DIAG_STATEMENT_POSITION);
   if (!position.empty()) error.position = std::atoi(position.c_str());
@@ -206,8 +207,8 @@ Error translate(const ServerError& error, std::string_view reason, std::string_v
   out.sqlstate = error.sqlstate;
   out.server_message = error.server_message;
   if (!error.detail.empty()) out.server_message += " DETAIL: " + error.detail;
-
   out.remedy = remedy_of_rows(error.sqlstate, statement);
+
   if (may_publish(error, statement))
     out.message = one_line(error.server_message) + " (" + error.sqlstate + ")" + names_of(error);
   else

@@ -53,7 +53,7 @@ std::optional<std::string> take_server(std::string_view value, const Target& tar
 
 std::optional<std::string> take_time(std::string_view value, std::optional<Milliseconds>& into) {
   const auto span = parse_duration(value);
-  if (!span) return span.error().message;
+  if (!span) return "must be a duration such as 90s, 1h30m or 250ms, at most 8784h";
   // 0 is "no limit" to the server, which would raise the limit of the manifest.
   if (*span == Milliseconds{0}) return "must be longer than 0s: a directive can lower a limit, not lift it";
   into = *span;

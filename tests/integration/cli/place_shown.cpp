@@ -28,27 +28,27 @@ TEST_P(PlaceShown, ByPlanAndApply) {
 
 INSTANTIATE_TEST_SUITE_P(
     Script, PlaceShown,
-    ::testing::Values(Case{"SyntaxError",
-                           "SELECT 1;\nCREATE TABLE b (id bigint PRIMARY KEYY, note text DEFAULT "
-                           "'canary-5b1d-row-value');\n",
-                           "  2 | CREATE TABLE b (id bigint PRIMARY KEYY, note text DEFAULT '…');\n"
-                           "    |                                   ^\n"},
-                      Case{"SyntaxErrorBehindWideCharacters", "CREATE TABLE 注文 (größe\tint NUL);\n",
-                           "  1 | CREATE TABLE 注文 (größe int NUL);\n"
-                           "    |                              ^\n"},
-                      Case{"PsqlCommand", "SELECT 1;\n\\connect other\n",
-                           "  2 | \\connect …\n"
-                           "    | ^\n"},
-                      Case{"Template", "CREATE TABLE {{ .Orders }} (id int);\n",
-                           "  1 | CREATE TABLE {{ .… }} (… int);\n"
-                           "    |              ^\n"},
-                      Case{"Unterminated", "SELECT 1;\n  SELECT 'canary-5b1d-row-value;\nSELECT 2;\n",
-                           "  2 |   SELECT '…\n"
-                           "    |          ^\n"},
-                      Case{"CommitInside",
-                           "CREATE TABLE b (id int);\nINSERT INTO b VALUES (17); COMMIT;\nSELECT 1;\n",
-                           "  2 | INSERT INTO b VALUES (…); COMMIT;\n"
-                           "    |                           ^\n"}),
+    ::testing::Values(
+        Case{"SyntaxError",
+             "SELECT 1;\nCREATE TABLE b (id bigint PRIMARY KEYY, note text DEFAULT "
+             "'canary-5b1d-row-value');\n",
+             "  2 | CREATE TABLE … (… bigint PRIMARY …, … … … '…');\n"
+             "    |                                  ^\n"},
+        Case{"SyntaxErrorBehindWideCharacters", "CREATE TABLE 注文 (größe\tint NUL);\n",
+             "  1 | CREATE TABLE … (… int …);\n"
+             "    |                       ^\n"},
+        Case{"PsqlCommand", "SELECT 1;\n\\connect other\n", ""},
+        Case{"Template", "CREATE TABLE {{ .Orders }} (id int);\n", ""},
+        Case{"RowsOfACopyWithoutItsSemicolon", "COPY b FROM stdin\n1\tcanary-5b1d-row-value\t\\N\n\\.\n", ""},
+        Case{"PasswordWithoutQuotes", "ALTER ROLE app PASSWORD canary;\n",
+             "  1 | ALTER ROLE … … …;\n"
+             "    |                ^\n"},
+        Case{"Unterminated", "SELECT 1;\n  SELECT 'canary-5b1d-row-value;\nSELECT 2;\n",
+             "  2 |   … '…\n"
+             "    |     ^\n"},
+        Case{"CommitInside", "CREATE TABLE b (id int);\nINSERT INTO b VALUES (17); COMMIT;\nSELECT 1;\n",
+             "  2 | INSERT INTO … VALUES (…); COMMIT;\n"
+             "    |                           ^\n"}),
     [](const auto& info) { return info.param.name; });
 
 // What reads one line reads one line.
@@ -67,8 +67,8 @@ TEST_F(Refused, ShowsTheLineOfAStatementThatFailed) {
 
   EXPECT_EQ(finished.exit_code, 1);
   EXPECT_EQ(behind_the_line(finished.err),
-            "  2 | INSERT INTO b (id, nam) VALUES (…, '…');\n"
-            "    |                    ^\n");
+            "  2 | INSERT INTO … (…, …) … (…, '…');\n"
+            "    |                   ^\n");
 }
 
 }  // namespace

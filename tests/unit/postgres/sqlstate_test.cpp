@@ -85,7 +85,41 @@ INSTANTIATE_TEST_SUITE_P(
         NamesCase{"42701", "column \"Odd name\" of relation \"t\" already exists",
                   "ALTER TABLE t ADD \"Odd name\" int", 0, true},
         NamesCase{"42703", "column \"canary\" of relation \"t\" does not exist",
-                  "SELECT pg_get_serial_sequence('t', v) FROM t", 0, false}));
+                  "SELECT pg_get_serial_sequence('t', v) FROM t", 0, false},
+        // Nothing in quotation marks, and made of a row or a literal all the same.
+        NamesCase{"42883", "function canary() does not exist",
+                  "SELECT query_to_xml(t, true, true, '') FROM w WHERE n = 2", 0, false},
+        NamesCase{"42883", "operator does not exist: canary", "SELECT 'canary(int4,int4)'::regoperator", 8,
+                  false},
+        NamesCase{"42883", "function f(integer) does not exist", "SELECT f(1, 'x')", 8, true},
+        NamesCase{"42704", "large object 4711 does not exist", "SELECT lo_open(4711, 1)", 0, false},
+        // A literal's escapes are not in the text.
+        NamesCase{"42P01", "relation \"canary\" does not exist", "SELECT E'can\\141ry'::regclass", 8, false},
+        NamesCase{"42P01", "relation \"canary\" does not exist", "SELECT U&'c\\0061nary'::regclass", 8,
+                  false},
+        NamesCase{"42703", "column \"canary\" does not exist", "INSERT INTO w VALUES (1, U&\"c\\0061nary\")",
+                  26, false},
+        NamesCase{"42P01", "relation \"orders\" does not exist", "INSERT INTO orders VALUES (1, 'x')", 13,
+                  true},
+        // Quotes forgotten, or the wrong ones.
+        NamesCase{"42703", "column \"canary\" does not exist", "INSERT INTO w VALUES (1, \"canary\")", 26,
+                  false},
+        NamesCase{"42703", "column \"canary\" does not exist", "INSERT INTO w VALUES (1), (f(canary))", 29,
+                  false},
+        NamesCase{"42703", "column \"canary\" does not exist", "INSERT INTO w SELECT f(canary)", 24, false},
+        NamesCase{"42703", "column \"canary\" does not exist", "CALL p(canary)", 8, false},
+        NamesCase{"42883", "function canary() does not exist", "CALL p(canary())", 8, false},
+        NamesCase{"42P01", "missing FROM-clause entry for table \"canary\"", "EXECUTE p(canary.a)", 11,
+                  false},
+        NamesCase{"42703", "column \"nam\" of relation \"b\" does not exist",
+                  "INSERT INTO b (id, nam) VALUES (1, 'x')", 20, true},
+        NamesCase{"42703", "column excluded.nam does not exist",
+                  "INSERT INTO b VALUES (1) ON CONFLICT (id) DO UPDATE SET id = excluded.nam", 62, true},
+        NamesCase{"42703", "column \"nam\" does not exist", "SELECT lower(nam) FROM b", 14, true},
+        NamesCase{"25006", "cannot execute INSERT in a read-only transaction", "INSERT INTO b VALUES (1)", 0,
+                  true},
+        NamesCase{"55P03", "canceling statement due to lock timeout", "INSERT INTO b VALUES (1)", 0, true},
+        NamesCase{"42501", "permission denied for large object 4711", "SELECT f()", 0, false}));
 
 TEST(Translate, KeepsWordsFromInsideAFunctionToTheLedger) {
   auto inside = report("42P01", "relation \"canary\" does not exist");  // EXECUTE format('… %I', value)
@@ -108,6 +142,23 @@ TEST(Translate, NamesTableAndConstraintButNoDetail) {
       "a value that must be unique is there already (23505) (table public.orders, constraint orders_pkey)");
   EXPECT_EQ(error.reason, "ApplyFailed");
   EXPECT_EQ(error.sqlstate, "23505");
+}
+
+/// The same SQLSTATE of a row that is written and of a rule that is made asks for different things.
+TEST(Translate, SaysWhatToDoAboutTheRowsOfAStatement) {
+  const auto remedy = [](const char* sqlstate, const char* statement) {
+    return translate(report(sqlstate, "words"), "ApplyFailed", statement).remedy;
+  };
+  for (const char* writer : {"INSERT INTO t VALUES (1)", "insert\ninto t select 1", "COPY t FROM stdin"})
+    EXPECT_THAT(remedy("23505", writer), ::testing::HasSubstr("is there already")) << writer;
+  EXPECT_THAT(remedy("23503", "DELETE FROM t"), ::testing::HasSubstr("refer"));
+  EXPECT_THAT(remedy("23502", "UPDATE t SET a = NULL"), ::testing::HasSubstr("give the column a value"));
+  EXPECT_THAT(remedy("23514", "MERGE INTO t USING u ON true WHEN MATCHED THEN DELETE"),
+              ::testing::HasSubstr("condition"));
+  EXPECT_EQ(remedy("23505", "CREATE UNIQUE INDEX i ON t (a)"), "") << "migration/remedy.h knows";
+  EXPECT_EQ(remedy("23505", "ALTER TABLE t ADD UNIQUE (a)"), "");
+  EXPECT_EQ(remedy("23505", ""), "");
+  EXPECT_EQ(remedy("42P01", "INSERT INTO t VALUES (1)"), "");
 }
 
 TEST(Translate, TakesNoNamesFromRaise) {
@@ -144,23 +195,6 @@ TEST(AtOwnStep, CountsClassMgOnlyThere) {
 
   EXPECT_EQ(scripts_own.kind, ErrorKind::Terminal);
   EXPECT_EQ(at_own_step(scripts_own).kind, ErrorKind::Cancelled);
-/// The same SQLSTATE of a row that is written and of a rule that is made asks for different things.
-TEST(Translate, SaysWhatToDoAboutTheRowsOfAStatement) {
-  const auto remedy = [](const char* sqlstate, const char* statement) {
-    return translate(report(sqlstate, "words"), "ApplyFailed", statement).remedy;
-  };
-  for (const char* writer : {"INSERT INTO t VALUES (1)", "insert\ninto t select 1", "COPY t FROM stdin"})
-    EXPECT_THAT(remedy("23505", writer), ::testing::HasSubstr("is there already")) << writer;
-  EXPECT_THAT(remedy("23503", "DELETE FROM t"), ::testing::HasSubstr("refer"));
-  EXPECT_THAT(remedy("23502", "UPDATE t SET a = NULL"), ::testing::HasSubstr("give the column a value"));
-  EXPECT_THAT(remedy("23514", "MERGE INTO t USING u ON true WHEN MATCHED THEN DELETE"),
-              ::testing::HasSubstr("condition"));
-  EXPECT_EQ(remedy("23505", "CREATE UNIQUE INDEX i ON t (a)"), "") << "migration/remedy.h knows";
-  EXPECT_EQ(remedy("23505", "ALTER TABLE t ADD UNIQUE (a)"), "");
-  EXPECT_EQ(remedy("23505", ""), "");
-  EXPECT_EQ(remedy("42P01", "INSERT INTO t VALUES (1)"), "");
-}
-
   EXPECT_EQ(at_own_step(translate(report("MG003", ""), "x")).reason, "ManualInterventionRequired");
 }
 

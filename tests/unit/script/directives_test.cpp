@@ -92,6 +92,15 @@ TEST(Directives, ThatWouldDoNothingAreRefused) {
     EXPECT_EQ(refusal(text), "UnknownDirective " + error) << text;
 }
 
+TEST(Directives, AreRefusedWithoutTheirValue) {
+  for (const std::string word : {"transaction", "engine", "server", "lock-timeout", "statement-timeout",
+                                 "idempotent", "done-when", "drops"}) {
+    const auto analysis = analyse(script_of("-- dbm:" + word + " canary\nSELECT 1"));
+    ASSERT_FALSE(analysis) << word;
+    EXPECT_EQ(analysis.error().message.find("canary"), std::string::npos) << analysis.error().message;
+  }
+}
+
 TEST(Directives, OfAFileWithoutStatementsAreStillTheFiles) {
   EXPECT_EQ(analysed("-- dbm:irreversible nothing was done\n").directives.irreversible, "nothing was done");
 }
