@@ -53,11 +53,12 @@ json facts_of(const Rows& row, int server_version) {
 
 Result<Coordinator> open_snapshot(const migration::Target& target, Deadline deadline,
                                   const std::stop_token& stop) {
-  auto session = Session::connect(
-      target, {"dbmigration/backup", {{"idle_in_transaction_session_timeout", "0"}}}, deadline, stop);
+  auto session = Session::connect(target, {"dbmigration/backup", {}}, deadline, stop);
   if (!session) return session.error();
-  const auto begun = session->exec("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", deadline, stop);
-  if (!begun) return begun.error();
+  // Set here and not when connecting: a pooler in session mode may refuse `options`.
+  const std::vector<std::string> begin{"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                                       "SET LOCAL idle_in_transaction_session_timeout = 0"};
+  if (const auto begun = session->pipeline(begin, deadline, stop); begun.error) return *begun.error;
   if (const auto pinned = pin_text_form(*session, deadline, stop); !pinned) return pinned.error();
   const auto row = session->exec(kFacts, deadline, stop);
   if (!row) return row.error();
@@ -195,8 +196,12 @@ Result<migration::DumpFacts> dump_database(const migration::Target& target, cons
   if (!coordinator) return coordinator.error();
   const auto tool = find_client("pg_dump", coordinator->session.server_version());
   if (!tool) return tool.error();
+  // As it was told to us: a pooler knows it by a name of its own.
+  const auto named = target.keywords.find("dbname");
   const auto connection =
-      ClientConnection::make(target, coordinator->facts["database"]["name"].get<std::string>());
+      ClientConnection::make(target, named != target.keywords.end() && !named->second.empty()
+                                         ? named->second
+                                         : coordinator->facts["database"]["name"].get<std::string>());
   if (!connection) return connection.error();
 
   auto child = start_dump(*tool, *connection, spec, coordinator->snapshot, schema_only);

@@ -7,8 +7,9 @@ namespace {
 
 using migration::LedgerState;
 
-// Rows (kind, name, more). `s` is the ledger schema, `rel` what lies in it. Triggers of foreign keys are
-// internal; our view's own rule is no foreign one.
+// Objects from 16384 on are users' (FirstNormalObjectId, PostgreSQL manual 52); on those below no dependency
+// is recorded. Rows (kind, name, more). `s` is the ledger schema, `rel` what lies in it. Triggers of foreign
+// keys are internal; our view's own rule is no foreign one.
 constexpr std::string_view kShape = R"sql(
 WITH s AS MATERIALIZED (
   SELECT n.oid, n.nspowner, me.oid AS me FROM pg_catalog.pg_namespace n, pg_catalog.pg_roles me
@@ -39,6 +40,12 @@ UNION ALL SELECT DISTINCT 'foreign', 'view ' || v.relnamespace::pg_catalog.regna
        AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
   JOIN pg_catalog.pg_rewrite w ON w.oid = d.objid JOIN pg_catalog.pg_class v ON v.oid = w.ev_class
   WHERE v.oid <> rel.oid AND NOT EXISTS (SELECT FROM rel r WHERE r.oid = v.oid AND r.relname = 'history_readable')
+UNION ALL SELECT DISTINCT 'foreign', 'column ' || a.attname || ' of ' || rel.relname || ' has a function or type of somebody else''s', ''
+  FROM rel JOIN pg_catalog.pg_attribute a ON a.attrelid = rel.oid AND a.attnum > 0 AND NOT a.attisdropped
+  LEFT JOIN pg_catalog.pg_attrdef e ON e.adrelid = rel.oid AND e.adnum = a.attnum
+  WHERE rel.relkind = 'r' AND (a.atttypid >= 16384 OR EXISTS (
+    SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.objid = e.oid
+      AND d.refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass)))
 UNION ALL SELECT 'function', f.proname::text,
   pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(f.prosrc || E'\n' || coalesce(f.proconfig::text, ''), 'UTF8')), 'hex')
   FROM pg_catalog.pg_proc f, s WHERE f.pronamespace = s.oid

@@ -76,7 +76,8 @@ Result<> resolve_version(RunContext& run, const std::string& version, migration:
   const auto parsed = script::parse_version(version);
   if (!parsed)
     return Error{ErrorKind::Terminal, "InvalidSpec", "resolve: \"" + version + "\" is no version",
-                 "InvalidValue"};
+                 "InvalidValue"}
+        .with_remedy("write it as in the file's name, 0042 or 42");
   const std::string history = quote_ident(run.fence.schema) + ".history";
   const auto known = ask_as_login(
       run,
@@ -97,7 +98,8 @@ Result<> resolve_version(RunContext& run, const std::string& version, migration:
   }
   if (known->size() == 0)
     return Error{ErrorKind::Terminal, "InvalidSpec", "resolve: the ledger has no row of version " + version,
-                 "InvalidValue"};
+                 "InvalidValue"}
+        .with_remedy("`dbm history` lists the versions");
 
   // The run lock is held: what was read stays so.
   if (resolution == migration::Resolution::Pending && is_closed) return is_applied(version);

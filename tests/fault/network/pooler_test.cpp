@@ -61,6 +61,20 @@ TEST_P(SessionPool, DoesEverything) {
   }
 }
 
+TEST_P(SessionPool, TakesABackup) {
+  World world(PostgresServer::shared(), {"0001"});
+  PoolOptions options = GetParam();
+  options.size = 10;
+  const PgBouncer pooler(world.database(), options);
+  world.manifest.url = pooler.url("session");
+  world.manifest.backup = "{method: Logical}";
+
+  const auto finished = world.apply({}, {"--timeout", "10s"});
+
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  world.expect_exactly_once({"0001"});
+}
+
 TEST_P(SessionPool, LeavesNoLockBehindForTheNextClient) {
   world_.manifest.url = pooler_.url("session");
   EXPECT_EQ(world_.apply().exit_code, 0);

@@ -162,7 +162,8 @@ TEST_F(Refused, ResolveOfAScriptThatNeverRan) {
 
   EXPECT_EQ(finished.exit_code, 2);
   EXPECT_THAT(lines_of(world, finished.err),
-              ::testing::ElementsAre("dbm: resolve: the ledger has no row of version 0009 [InvalidValue]"));
+              ::testing::ElementsAre("dbm: resolve: the ledger has no row of version 0009 [InvalidValue]; "
+                                     "`dbm history` lists the versions"));
   world.expect_exactly_once({"0001"});
 }
 

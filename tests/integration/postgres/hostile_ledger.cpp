@@ -62,6 +62,13 @@ INSTANTIATE_TEST_SUITE_P(
                 "dbm.history'; END$$"},
         Meddler{"RowSecurity",
                 "DO $$BEGIN EXECUTE 'ALTER TABLE dbm.statement ENABLE ROW LEVEL SECURITY'; END$$"},
+        Meddler{"AColumnWithADefaultOfItsOwn",
+                "CREATE FUNCTION counts() RETURNS int LANGUAGE plpgsql AS 'BEGIN DELETE FROM dbm.run; RETURN "
+                "1; END'; DO $$BEGIN EXECUTE 'ALTER TABLE dbm.history ADD more int DEFAULT counts()'; END$$"},
+        Meddler{
+            "AColumnOfATypeOfItsOwn",
+            "CREATE DOMAIN odd AS int CHECK (value > 0); DO $$BEGIN EXECUTE 'ALTER TABLE dbm.statement ADD "
+            "more odd'; END$$"},
         Meddler{"ACheckConstraint",
                 "CREATE FUNCTION eats_too(x bigint) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN DELETE FROM "
                 "dbm.run; "
