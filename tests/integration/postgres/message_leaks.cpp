@@ -97,7 +97,19 @@ INSTANTIATE_TEST_SUITE_P(
         Leak{"Raise",
              "DO $$BEGIN RAISE EXCEPTION '%', (SELECT value FROM secrets) USING ERRCODE = '42P01'; END$$",
              "42P01"},
-        Leak{"Literal", "SELECT 'canary_7f3a91'::regclass", "42P01"}),
+        Leak{"QueryOfAValue", "SELECT query_to_xml('SELECT ' || value || '()', true, true, '') FROM secrets",
+             "42883"},
+        Leak{"TableOfAValue", "SELECT query_to_xml('TABLE ' || value, true, true, '') FROM secrets", "42P01"},
+        Leak{"Literal", "SELECT 'canary_7f3a91'::regclass", "42P01"},
+        Leak{"LiteralWithEscapes", "SELECT E'can\\141ry_7f3a91'::regclass", "42P01"},
+        Leak{"LiteralOfUnicode", "SELECT U&'c\\0061nary_7f3a91'::regclass", "42P01"},
+        Leak{"LiteralOfAnOperator", "SELECT 'canary_7f3a91(int4,int4)'::regoperator", "42883"},
+        Leak{"WrongQuotes", "INSERT INTO t VALUES (1, \"canary_7f3a91\")", "42703"},
+        Leak{"QuotesForgotten", "INSERT INTO t (a, b) VALUES (7, 'x'), (1, canary_7f3a91)", "42703"},
+        Leak{"QuotesForgottenInACall", "CREATE PROCEDURE p(a text) LANGUAGE sql AS ''; CALL p(canary_7f3a91)",
+             "42703"},
+        Leak{"FunctionInACall", "CREATE PROCEDURE p(a text) LANGUAGE sql AS ''; CALL p(canary_7f3a91())",
+             "42883"}),
     [](const auto& one) { return one.param.name; });
 
 }  // namespace
