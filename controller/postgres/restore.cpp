@@ -271,14 +271,31 @@ Result<> check_new_name(std::string_view new_database) {
       .with_remedy("name another database");
 }
 
+namespace {
+
+/// The database may be what was lost: then one that every server has will do (PostgreSQL manual 23.3).
+Result<Session> connect_to_server(const migration::Target& target, Deadline deadline,
+                                  const std::stop_token& stop) {
+  const SessionOptions options{"dbmigration/restore", {{"idle_session_timeout", "0"}}};
+  auto session = Session::connect(target, options, deadline, stop);
+  migration::Target other = target;
+  for (const char* name : {"postgres", "template1"}) {
+    if (session || session.error().sqlstate != "3D000") break;
+    other.keywords["dbname"] = name;
+    session = Session::connect(other, options, deadline, stop);
+  }
+  return session;
+}
+
+}  // namespace
+
 Result<> restore_database(const migration::Target& target, const std::string& new_database,
                           const std::string& facts, const ArchiveReader& read, Deadline deadline,
                           const std::stop_token& stop, const migration::ProgressSink& progress) {
   if (auto named = check_new_name(new_database); !named) return named;
   const json known = json::parse(facts, nullptr, false);
   if (!known.is_object()) return refused("the backup's manifest holds no facts of its dump", "BackupCorrupt");
-  auto session =
-      Session::connect(target, {"dbmigration/restore", {{"idle_session_timeout", "0"}}}, deadline, stop);
+  auto session = connect_to_server(target, deadline, stop);
   if (!session) return session.error();
   if (!target.allow_superuser) {
     const auto super = session->exec("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = SESSION_USER",

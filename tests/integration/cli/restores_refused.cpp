@@ -68,6 +68,17 @@ TEST_F(Restores, IntoADatabaseThatExists) {
           "another database");
 }
 
+/// What a backup is for.
+TEST_F(Restores, WhereTheDatabaseItselfIsGone) {
+  const std::string& lost = world.database().name();
+  world.database().server().sql("DROP DATABASE " + lost);
+
+  const auto finished = restore_into(lost);
+
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_EQ(world.canary(), canary_after(0)) << "as before the script";
+}
+
 TEST_F(Restores, IntoANameThatMustBeQuoted) {
   for (const std::string& name : {std::string("Orders Copy"), std::string("o'rders\\\"; DROP DATABASE x"),
                                   std::string("dbname=postgres"), std::string("postgres://a@b/c"),
