@@ -84,6 +84,7 @@ class Pass {
   void keep(const Piece& piece, const StatementClass& what);
   Result<> close(const std::vector<Directive>& trailing);
   Result<> settle_transaction();
+  Result<> refuse_lost_settings() const;
 
   const Text& text_;
   bool has_way_back_;
@@ -274,6 +275,39 @@ void Pass::keep(const Piece& piece, const StatementClass& what) {
   result_.named.push_back({result_.statements, piece.at, what, std::string(piece.text.substr(0, size))});
 }
 
+/// Whether a statement sets, in words that are there to be read, what outlasts its transaction.
+bool sets_beyond(std::string_view text) {
+  const std::string words = lower(text);
+  for (const char* what : {"set search_path", "set role", "set session"})
+    if (words.find(what) != std::string::npos) return true;
+  for (auto at = words.find("set_config"); at != std::string::npos; at = words.find("set_config", at + 1)) {
+    const auto end = words.find(')', at);
+    const auto last = words.find_last_not_of(" \t\n", end == std::string::npos ? end : end - 1);
+    if (last == std::string::npos || last < 3 || words.compare(last - 3, 4, "true") != 0) return true;
+  }
+  return false;
+}
+
+/// A script that goes on after a crash or a mended statement repeats its SETs. What a block, set_config or DO
+/// has set would be lost, and the rest would run in another schema or as somebody else.
+Result<> Pass::refuse_lost_settings() const {
+  bool in_block = false;
+  for (const NamedStatement& statement : result_.named) {
+    const StatementClass& what = statement.what;
+    if (what.kind == "BEGIN" || what.kind == "COMMIT") in_block = what.kind == "BEGIN";
+    const bool set = what.kind.starts_with("SET") || what.kind.starts_with("RESET");
+    const bool lost = set ? in_block && what.changes_session
+                          : (what.changes_session || what.opaque) && sets_beyond(statement.text);
+    if (lost)
+      return control(statement.at,
+                     what.kind +
+                         " sets something for the session, which is lost when the script goes on "
+                         "after a crash",
+                     "write SET as a statement of its own outside of BEGIN … COMMIT, or SET LOCAL in it");
+  }
+  return {};
+}
+
 /// Where the script runs, once all of it is known.
 Result<> Pass::settle_transaction() {
   const TransactionMode mode = result_.directives.transaction;
@@ -282,6 +316,8 @@ Result<> Pass::settle_transaction() {
     return control(outside_at_,
                    outside_ + " cannot run in a transaction, which dbm:transaction script asks for",
                    "move it into a script of its own, or remove the directive");
+  if (!result_.in_transaction)
+    if (const auto kept = refuse_lost_settings(); !kept) return kept;
   if (wrap_ == Wrapped::Open || in_block_)
     return control(wrap_at_, "the BEGIN here has no COMMIT", "remove it, or end the file with COMMIT");
   result_.wrapped = wrap_ == Wrapped::Closed;
