@@ -262,7 +262,9 @@ TEST_F(CarryOut, SetsApartWhatIsOfAnotherDatabase) {
   const auto newer_one = take(2, "2026-01-02T00:00:00Z");
   const auto counts = [&](const DatabaseIdentity& of) {
     const auto sets = of_database(listing(), of);
-    if (!sets.sets.empty()) EXPECT_EQ(sets.sets[0].manifest.id, newer_one.manifest.id);
+    if (!sets.sets.empty()) {
+      EXPECT_EQ(sets.sets[0].manifest.id, newer_one.manifest.id);
+    }
     return std::pair{sets.sets.size(), sets.elsewhere.size()};
   };
 
