@@ -33,7 +33,7 @@ struct CheckRequest {
   const migration::Spec* spec = nullptr;
   const migration::Plan* plan = nullptr;  ///< null: none pending
   const CheckBaseline* baseline = nullptr;
-  std::chrono::milliseconds timeout{60'000};  ///< of one check at Before and After
+  std::chrono::milliseconds timeout{60'000};   ///< of one check at Before and After
   const RehearsedChange* rehearsed = nullptr;  ///< null: nothing to hold the schema's change against
   LookSessions* looks = nullptr;
 };

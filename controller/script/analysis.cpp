@@ -258,10 +258,11 @@ void Pass::add(const Piece& piece, const StatementClass& what) {
     outside_at_ = piece.at;
   }
   if (!what.syntax_error.empty() && result_.notices.size() < kNoticesKept)
-    result_.notices.push_back(to_string(piece.at) +
-                              // The parser's own words repeat what stands there, literals too.
-                              ": DBM717: the grammar of PostgreSQL 15 does not read this statement: the server "
-                              "decides");
+    result_.notices.push_back(
+        to_string(piece.at) +
+        // The parser's own words repeat what stands there, literals too.
+        ": DBM717: the grammar of PostgreSQL 15 does not read this statement: the server "
+        "decides");
   const bool plain = what.lock <= LockClass::Brief && what.syntax_error.empty() && !what.opaque &&
                      !what.may_lose_objects && what.scope == Scope::Transaction &&
                      (what.writes_rows || what.effects == kNoEffect);
